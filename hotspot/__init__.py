@@ -1,0 +1,24 @@
+"""Forecasts where recorded offences will concentrate, says how sure it is, and shows how wrong it was.
+
+The public names, in the order of the walk: what was recorded, where and when we look, what
+process could make it, what we expect next, how wrong that was. Names load when they are used.
+"""
+
+import lazy_loader as _lazy
+
+__version__ = "0.1.0"
+
+_names = {
+    "data.events": ["Events", "Source"],
+    "grid.cells": ["Grid"],
+    "grid.periods": ["make_periods"],
+    "models.rate_map": ["FittedRateMap"],
+    "models.protocol": ["Model", "FittedModel"],
+    "forecast.schema": ["check_forecast"],
+}
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submodules=["backtest", "data", "errors", "evaluate", "forecast", "grid", "models", "plot"],
+    submod_attrs=_names,
+)

@@ -1,0 +1,1 @@
+"""How wrong it would have been: folds that cannot see their future."""

@@ -1,0 +1,1 @@
+"""What was recorded: events and the window they were recorded in."""

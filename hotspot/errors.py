@@ -1,0 +1,88 @@
+"""Every exception and warning of hotspot, so that a caller can tell one refusal from another.
+
+All exceptions derive from :class:`HotspotError`; each also derives from the built-in a
+Python reader would expect (``ValueError`` for a value that cannot be right).
+"""
+
+
+class HotspotError(Exception):
+    """Base of every refusal that hotspot makes on purpose."""
+
+
+class ParameterError(HotspotError, ValueError):
+    """An argument lies outside the values that make sense."""
+
+
+class FileFormatError(HotspotError, ValueError):
+    """A file is not what it should be: encoding, separator, header, row length, JSON."""
+
+
+class ArchiveError(HotspotError, ValueError):
+    """An archive is corrupt, encrypted, expands too far, or would write outside its folder."""
+
+
+class CoordinateError(HotspotError, ValueError):
+    """Coordinates are swapped, in another reference system, or outside the region."""
+
+
+class DateError(HotspotError, ValueError):
+    """A month or time cannot be read, lies in the future, or mixes time zones."""
+
+
+class UnknownNameError(HotspotError, KeyError):
+    """A name (borough, offence, column) is not known; the message lists the near ones."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class RegionError(HotspotError, ValueError):
+    """A polygon is empty, invalid, crosses itself, or carries no reference system."""
+
+
+class GridError(HotspotError, ValueError):
+    """A grid cannot be laid: cell size not positive, larger than the region, too many cells."""
+
+
+class GridMismatchError(HotspotError, ValueError):
+    """Two arrays that should lie on one grid do not."""
+
+
+class CoverageError(HotspotError, ValueError):
+    """A period is asked for that was never recorded. Missing is not zero."""
+
+
+class ResolutionError(HotspotError, ValueError):
+    """The data are recorded too coarsely in time or place for what is asked."""
+
+
+class TooFewEventsError(HotspotError, ValueError):
+    """There are too few events, or too few distinct places, to estimate this."""
+
+
+class ConvergenceError(HotspotError, RuntimeError):
+    """An estimate did not converge; carries the trace, never the parameters."""
+
+    def __init__(self, message: str, trace: object = None) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+class LeakError(HotspotError, ValueError):
+    """A forecast would have seen its future."""
+
+
+class ForecastError(HotspotError, ValueError):
+    """A Dataset does not follow the forecast schema."""
+
+
+class StudyError(HotspotError, ValueError):
+    """A study file is missing something, or says something that is not understood."""
+
+
+class HotspotWarning(UserWarning):
+    """Base of every warning; silence one class with :func:`warnings.filterwarnings`."""
+
+
+class DataQualityWarning(HotspotWarning):
+    """Something in the input is doubtful, was counted, and stands in the ingest report."""

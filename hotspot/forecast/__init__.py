@@ -1,0 +1,1 @@
+"""What we expect next: forecasts with bounds."""

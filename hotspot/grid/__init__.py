@@ -1,0 +1,1 @@
+"""Where and when we look: cells, periods, counts, areas."""

@@ -1,0 +1,1 @@
+"""What process could make it: specifications that fit, and what they learned."""
