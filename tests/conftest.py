@@ -1,0 +1,17 @@
+"""What several tests share: the real development data, if they are there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real data beside the project; the test is skipped where it is absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("HOTSPOT_REAL_DATA", beside))
+    if not folder.is_dir():
+        # Real data are never part of the project, so a clone without them cannot run these.
+        pytest.skip(f"real development data are not at {folder.name}/ beside the project")
+    return folder
