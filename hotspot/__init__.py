@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 
 _names = {
     "data.events": ["Events", "Source"],
+    "data.places": ["load_boroughs", "load_lsoas"],
+    "data.sample": ["sample_path"],
     "grid.cells": ["Grid"],
     "grid.periods": ["make_periods"],
     "models.rate_map": ["FittedRateMap"],
