@@ -11,8 +11,9 @@ import shapely
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
+from hotspot._checks import region_polygon
 from hotspot._typing import BoolArray, FloatArray, IntArray
-from hotspot.errors import GridError, RegionError
+from hotspot.errors import GridError
 
 MAX_CELLS = 10_000_000
 
@@ -139,42 +140,6 @@ class Grid:
         cx, cy = self.x[column], self.y[row]
         return gpd.GeoSeries(
             shapely.box(cx - half, cy - half, cx + half, cy + half), index=flat, crs=self.crs
-        )
-
-
-def region_polygon(
-    region: gpd.GeoDataFrame | gpd.GeoSeries | BaseGeometry, *, crs: object = None
-) -> tuple[BaseGeometry, CRS]:
-    """The one polygon of a region and its CRS, or a `RegionError` that says what is wrong."""
-    if isinstance(region, gpd.GeoDataFrame | gpd.GeoSeries):
-        if region.crs is None:
-            raise RegionError("The region has no CRS. Set it with region.set_crs(...).")
-        system = CRS.from_user_input(region.crs)
-        parts = np.asarray(region.geometry.values)
-    else:
-        system = CRS.from_user_input(crs if crs is not None else 27700)
-        parts = np.asarray([region], dtype=object)
-    _require_metres(system)
-    parts = parts[~(shapely.is_missing(parts) | shapely.is_empty(parts))]
-    if parts.size == 0:
-        raise RegionError("The region is empty: it has no polygon.")
-    for part in parts:
-        if not shapely.is_valid(part):
-            raise RegionError(
-                f"The region's polygon is invalid ({shapely.is_valid_reason(part)}). Mend it "
-                "with shapely.make_valid and look at the change in area before going on."
-            )
-    area = shapely.union_all(parts)
-    if area.geom_type not in ("Polygon", "MultiPolygon") or area.area == 0:
-        raise RegionError(f"The region must be a polygon with an area, got a {area.geom_type}.")
-    return area, system
-
-
-def _require_metres(system: CRS) -> None:
-    if not system.is_projected or {axis.unit_name for axis in system.axis_info} != {"metre"}:
-        raise RegionError(
-            f"The region's CRS is {system.name}, which is not in metres. Project it first, for "
-            "London with region.to_crs(27700)."
         )
 
 

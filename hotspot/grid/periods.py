@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from hotspot._checks import local_timestamp
 from hotspot.errors import DateError, ParameterError
 
 _ALIASES = {"month": "MS", "week": "7D", "day": "D"}
@@ -75,17 +76,6 @@ def make_periods(
         raise ParameterError(f"No whole {length} lies between {start} and {end}.")
     edges = edges.tz_localize(time_zone)
     return pd.IntervalIndex.from_breaks(edges, closed="left")
-
-
-def local_timestamp(when: str | pd.Timestamp, time_zone: str) -> pd.Timestamp:
-    """`when` as an instant in `time_zone`; without a zone of its own it is local already."""
-    try:
-        stamp = pd.Timestamp(when)
-    except (ValueError, TypeError):
-        raise DateError(f'{when!r} is not a date; write it like "2019-01" or "2019-01-31".') from None
-    if pd.isna(stamp):
-        raise DateError(f"{when!r} is not a date.")
-    return stamp.tz_localize(time_zone) if stamp.tz is None else stamp.tz_convert(time_zone)
 
 
 def period_days(periods: pd.IntervalIndex):
