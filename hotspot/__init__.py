@@ -1,4 +1,4 @@
-"""Forecasts where recorded offences will concentrate, says how sure it is, and shows how wrong it was.
+"""Forecasts where recorded offences will concentrate, with bounds, and shows how wrong it was.
 
 The public names, in the order of the walk: what was recorded, where and when we look, what
 process could make it, what we expect next, how wrong that was. Names load when they are used.
@@ -14,6 +14,8 @@ _names = {
     "data.sample": ["sample_path"],
     "grid.cells": ["Grid"],
     "grid.periods": ["make_periods"],
+    "grid.counts": ["count_events"],
+    "models.historical": ["HistoricalRate"],
     "models.rate_map": ["FittedRateMap"],
     "models.protocol": ["Model", "FittedModel"],
     "forecast.schema": ["check_forecast"],

@@ -1,15 +1,14 @@
-"""A map of rates, a shared level that moves, and chance: the futures of a map-shaped model.
+r"""A map of rates, levels that move, and chance: the futures of a map-shaped model.
 
-The count of cell c in a period of d days is drawn as
+The count of cell c in a period of d days at lead h is drawn as
 
-.. math::  N_c \\sim \\mathrm{Poisson}(d\\, r_c\\, S\\, B_{b(c)}\\, G_c),
+.. math::  N_c \sim \mathrm{Poisson}(d\, r_c\, S\, B_{16}\, B_8\, B_4\, G_c),
 
-with r the fitted rate per day; S a level shared by the whole region, B one shared by
-each block of cells, and G one for each cell: independent gammas of mean 1. Their
-variances come from the model's own one-period-ahead errors in the past
-(:mod:`hotspot.models.level`), so that they hold parameter and level uncertainty and the
-overdispersion that the past showed. Where a variance is 0 that factor is 1, and where all are,
-the count is Poisson.
+with r the fitted rate per day; S the level of the whole region and B those of nested
+squares, lognormal of mean 1, each one path through all leads; and G_c a gamma of mean 1 that
+holds the uncertainty of the cell's rate and its overdispersion. The variances come from
+the model's own errors in the past (:mod:`hotspot.models.level`). Where a variance is 0
+its factor is 1; where all are, the count is Poisson.
 """
 
 from __future__ import annotations
@@ -22,28 +21,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hotspot._typing import FloatArray, IntArray
+from hotspot._typing import FloatArray
 from hotspot.errors import LeakError, ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.grid.periods import period_days
-
-
-@dataclass(frozen=True, eq=False)
-class LevelVariance:
-    """Relative variances of the factors that multiply a map of rates.
-
-    Attributes
-    ----------
-    region, block, cell : float
-        Variance of S, of each B, and of the part of each G that is overdispersion; unitless, >= 0.
-    block_of_cell : (ny, nx) int64
-        Which block each cell belongs to; blocks are squares aligned with the grid.
-    """
-
-    region: float
-    block: float
-    cell: float
-    block_of_cell: IntArray
+from hotspot.models.level import LevelVariance
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +61,7 @@ class FittedRateMap:
     time_resolution: str
     place_resolution: float
     interval_kind: str = (
-        "chance, estimated rates, and the level of region and blocks as it strayed in the past"
+        "chance, the uncertainty of each rate, and the movement of levels as seen in the past"
     )
 
     def expected_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
@@ -92,49 +74,57 @@ class FittedRateMap:
         """Predictive variance of each count: mean + mean² x relative variance; (time, y, x)."""
         self._require_future(periods)
         mean = period_days(periods)[:, None, None] * self.rate
-        return self._labelled(mean + mean**2 * self._relative_variance(), periods)
+        lead = self._leads(periods)
+        shared = (1 + self.level.region[lead]) * np.prod(1 + self.level.squares[:, lead], axis=0)
+        relative = shared[:, None, None] * (1 + self._cell_variance()) - 1
+        return self._labelled(mean + mean**2 * relative, periods)
 
     def simulate_counts(
         self, periods: pd.IntervalIndex, *, size: int, rng: np.random.Generator
     ) -> xr.DataArray:
         """Simulated futures; (member, time, y, x), float32 whole numbers, NaN outside.
 
-        A member keeps its levels and its redrawn rates through all periods. Memory is
-        4 x size x periods x cells bytes.
+        A member keeps its redrawn rates and the path of its levels through all periods.
+        Memory is 4 x size x periods x cells bytes.
         """
         self._require_future(periods)
         if size < 1:
             raise ParameterError(f"size must be at least 1, got {size}.")
         inside = self.grid.inside
-        rate = self.rate[inside]
-        spread = (1 + self.rate_variance[inside]) * (1 + self.level.cell) - 1
-        blocks, block_of_cell = np.unique(self.level.block_of_cell[inside], return_inverse=True)
-        days = period_days(periods)
+        rate, spread = self.rate[inside], self._cell_variance()[inside]
+        labels = self.level.square_of_cell[:, inside]
+        n_squares = labels.max(axis=1) + 1
+        days, lead = period_days(periods)[:, None], self._leads(periods)
         out = np.full((size, len(periods), *self.grid.shape), np.nan, np.float32)
         for member in range(size):
-            level = _gamma_of_mean_one(self.level.region, 1, rng)
-            level = level * _gamma_of_mean_one(self.level.block, blocks.size, rng)[block_of_cell]
-            drawn = rate * level * _gamma_of_mean_one(spread, rate.size, rng)
-            out[member][:, inside] = rng.poisson(days[:, None] * drawn)
+            level = _path(self.level.region[lead], 1, rng)
+            for variance, count, label in zip(self.level.squares, n_squares, labels, strict=True):
+                level = level * _path(variance[lead], count, rng)[:, label]
+            drawn = rate * _gamma_of_mean_one(spread, rng)
+            out[member][:, inside] = rng.poisson(days * drawn * level)
         return self._labelled(out, periods, member=np.arange(size))
 
     def summary(self) -> str:
         """The fit in a few lines of text."""
         total = self.rate.sum()
+        level = self.level
+        squares = ", ".join(f"{variance:.3g}" for variance in level.squares[:, 0])
         lines = [
             f"{self.name}: fitted to events before {self.data_cutoff:%Y-%m-%d %H:%M %Z}",
             f"  expected per day, whole region   {total:.4g}",
-            f"  relative variance of the level   region {self.level.region:.3g}, "
-            f"block {self.level.block:.3g}, cell {self.level.cell:.3g}",
+            "  relative variance, next period   "
+            f"region {level.region[0]:.3g}; squares {squares}; cell {level.cell:.3g}",
         ]
         lines += [f"  {key:<32} {json.dumps(value)}" for key, value in self.parameters.items()]
         return "\n".join(lines)
 
-    def _relative_variance(self) -> FloatArray:
-        level = self.level
-        return (1 + level.region) * (1 + level.block) * (1 + level.cell) * (
-            1 + self.rate_variance
-        ) - 1
+    def _cell_variance(self) -> FloatArray:
+        """Relative variance of G_c: of the estimated rate, and overdispersion; (ny, nx)."""
+        return (1 + self.rate_variance) * (1 + self.level.cell) - 1
+
+    def _leads(self, periods: pd.IntervalIndex) -> np.ndarray:
+        ahead = (periods.mid - self.data_cutoff) / pd.Timedelta(days=1)
+        return self.level.leads(ahead.to_numpy(float))
 
     def _require_future(self, periods: pd.IntervalIndex) -> None:
         if periods[0].left < self.data_cutoff:
@@ -154,10 +144,15 @@ class FittedRateMap:
         return xr.DataArray(values, coords, [*leading, "time", "y", "x"])
 
 
-def _gamma_of_mean_one(variance, size: int, rng: np.random.Generator) -> FloatArray:
+def _path(variance: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """(periods, count): lognormal factors of mean 1, one normal draw a path through the leads."""
+    log_variance = np.log1p(variance)[:, None]
+    return np.exp(rng.standard_normal(count) * np.sqrt(log_variance) - log_variance / 2)
+
+
+def _gamma_of_mean_one(variance: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Gamma draws of mean 1; exactly 1 where the variance is 0."""
-    variance = np.broadcast_to(np.asarray(variance, float), size)
-    drawn = np.ones(size)
+    drawn = np.ones(variance.size)
     varies = variance > 0
     shape = 1 / variance[varies]
     drawn[varies] = rng.standard_gamma(shape) / shape
