@@ -1,0 +1,1 @@
+"""The simulation behind data/sample: points, monthly process, records, exact process."""
