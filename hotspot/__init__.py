@@ -18,6 +18,8 @@ _names = {
     "models.historical": ["HistoricalRate"],
     "models.rate_map": ["FittedRateMap"],
     "models.protocol": ["Model", "FittedModel"],
+    "forecast.issue": ["issue_forecast"],
+    "forecast.entropy": ["generator_from"],
     "forecast.schema": ["check_forecast"],
 }
 

@@ -89,4 +89,6 @@ def _refuse_a_seen_future(forecast: xr.Dataset) -> None:
         )
     first = pd.Timestamp(forecast["time"].values[0]).tz_localize(forecast.attrs["time_zone"])
     if cutoff > first:
-        raise LeakError(f"data_cutoff {cutoff} is later than the first period, which begins {first}.")
+        raise LeakError(
+            f"data_cutoff {cutoff} is later than the first period, which begins {first}."
+        )

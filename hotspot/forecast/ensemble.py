@@ -1,0 +1,84 @@
+"""Simulated futures of a fitted model, held small, and their quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from hotspot._numba.ensemble import count_quantiles
+from hotspot._typing import FloatArray
+from hotspot.errors import ForecastError, ParameterError
+from hotspot.grid.cells import Grid
+from hotspot.models.protocol import FittedModel
+
+MAX_BYTES = 4 * 2**30
+_BLOCK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Futures:
+    """Simulated counts: (time, inside cell, member); area sums (member, time, area); all cells."""
+
+    counts: np.ndarray
+    sums: FloatArray | None
+    members: np.ndarray | None
+
+
+def require_room(grid: Grid, n_periods: int, size: int, *, keep_members: bool) -> None:
+    cells = int(grid.inside.sum())
+    needed = size * n_periods * (cells + keep_members * 4 * grid.inside.size)
+    if needed > MAX_BYTES:
+        raise ParameterError(
+            f"{size} futures of {n_periods} periods and {cells:,} cells would take at least "
+            f"{needed / 2**30:.1f} GiB, over the limit of {MAX_BYTES / 2**30:g}. Forecast fewer "
+            "periods or futures at a time"
+            + (", or do not keep the members." if keep_members else ".")
+        )
+
+
+def simulate_futures(fitted, periods, size, rng, *, weights, keep_members) -> Futures:
+    grid, n_periods = fitted.grid, len(periods)
+    counts = np.zeros((n_periods, int(grid.inside.sum()), size), np.uint8)
+    sums = None if weights is None else np.empty((size, n_periods, weights.shape[0]))
+    members = np.empty((size, n_periods, *grid.shape), np.float32) if keep_members else None
+    for block in _blocks(size, 4 * n_periods * grid.inside.size):
+        drawn = fitted.simulate_counts(periods, size=block.stop - block.start, rng=rng)
+        drawn = drawn.transpose("member", "time", "y", "x").to_numpy()
+        inside = drawn[:, :, grid.inside]
+        _require_counts(inside, fitted.name)
+        largest = np.min_scalar_type(int(inside.max()))
+        if largest.itemsize > counts.itemsize:
+            counts = counts.astype(largest)
+        counts[:, :, block] = inside.transpose(1, 2, 0)
+        if sums is not None:
+            for time in range(n_periods):
+                sums[block, time] = (weights @ inside[:, time].T.astype(float)).T
+        if members is not None:
+            members[block] = drawn
+    return Futures(counts, sums, members)
+
+
+def _blocks(size: int, bytes_each: int) -> Iterator[slice]:
+    """Members in blocks of bounded memory; the split depends on nothing but the shapes."""
+    step = max(1, _BLOCK_BYTES // bytes_each)
+    for start in range(0, size, step):
+        yield slice(start, min(start + step, size))
+
+
+def _require_counts(values: np.ndarray, name: str) -> None:
+    # A NaN fails the first comparison, where a cast to integers would hide it.
+    if not (values >= 0).all() or (values != np.floor(values)).any():
+        raise ForecastError(f"{name} simulated counts that are not whole numbers of 0 or more.")
+
+
+def cell_quantiles(counts: np.ndarray, levels: FloatArray, grid: Grid) -> np.ndarray:
+    n_periods, n_cells, size = counts.shape
+    ranks = np.ceil(size * levels).astype(np.int64)
+    found = count_quantiles(counts.reshape(-1, size), ranks).reshape(n_periods, n_cells, -1)
+    out = np.full((levels.size, n_periods, *grid.shape), np.nan, np.float32)
+    out[:, :, grid.inside] = found.transpose(2, 0, 1)
+    return out

@@ -1,0 +1,321 @@
+"""From a fitted model to a forecast with bounds: simulate whole futures, then count.
+
+Every bound in a forecast is a quantile over simulated futures ("members"). The bounds of an
+area are quantiles of the sums of whole futures: the quantiles of its cells must never be
+added, because the cells do not all reach their upper bound in the same month.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hotspot._typing import FloatArray
+from hotspot.errors import ForecastError, LeakError, ParameterError
+from hotspot.forecast.ensemble import cell_quantiles, require_room, simulate_futures
+from hotspot.forecast.entropy import child_of
+from hotspot.forecast.schema import check_forecast
+from hotspot.grid.cells import Grid
+from hotspot.grid.periods import local_timestamp
+from hotspot.models.protocol import FittedModel
+
+QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+
+
+def issue_forecast(
+    fitted: FittedModel,
+    periods: pd.IntervalIndex,
+    *,
+    rng: np.random.Generator,
+    size: int = 1000,
+    quantiles: Sequence[float] = QUANTILES,
+    areas: gpd.GeoDataFrame | None = None,
+    by: str = "name",
+    issued_at: pd.Timestamp | str | None = None,
+    keep_members: bool = False,
+    input_sha256: str = "",
+) -> xr.Dataset:
+    r"""How many recorded offences to expect in each cell and period, and how sure that is.
+
+    The mean and the variance come from the model. The bounds are quantiles of `size`
+    simulated futures: the level q bound is the smallest count that at least a share q of
+    the futures does not exceed (the inverse of their distribution function), so a bound
+    is a whole number that a count can take. The chance of at least one offence is
+
+    .. math:: 1 - \Bigl(1 + \frac{v - m}{m}\Bigr)^{-m^2 / (v - m)}
+
+    for mean :math:`m` and variance :math:`v`: that of the negative binomial with these
+    moments, or :math:`1 - e^{-m}` (Poisson) where :math:`v \le m`. It is computed, not
+    counted, since a share of 1000 futures cannot tell 1 in 2000 from 1 in 20,000.
+
+    Parameters
+    ----------
+    fitted : FittedModel
+        What a model learned from the past.
+    periods : IntervalIndex
+        Left-closed, tz-aware, from :func:`hotspot.make_periods`; the first begins at or after
+        the model's ``data_cutoff``.
+    rng : numpy.random.Generator
+        Where chance comes from: ``np.random.default_rng(seed)``. The futures are drawn by
+        a child of it, and the attribute ``entropy`` says how to make `rng` again
+        (:func:`hotspot.generator_from`).
+    size : int
+        Number of simulated futures. The outer quantiles need some: 0.025 needs at least 40.
+    quantiles : sequence of float
+        Levels in (0, 1), ascending.
+    areas : GeoDataFrame, optional
+        Boroughs, wards or LSOAs to give bounds for as well. A cell on a border is shared out
+        by the area inside each, so sums over areas may be fractional.
+    by : str
+        Column of `areas` that names them.
+    issued_at : Timestamp or str, optional
+        When the forecast was made. Default: the model's ``data_cutoff``, and not the clock's
+        time, so that the same input and seed give the same bytes on any day.
+    keep_members : bool
+        Keep ``simulated_count`` (member, time, y, x), float32: 4 bytes a number.
+    input_sha256 : str
+        Hash of the events, ``events.source.sha256``; kept with the forecast.
+
+    Returns
+    -------
+    Dataset
+        As :mod:`hotspot.forecast.schema` lays down: ``expected_count``, ``count_variance``,
+        ``probability`` (time, y, x), ``count_quantile`` (quantile, time, y, x), and with
+        `areas` ``area_expected_count`` (time, area) and ``area_count_quantile``
+        (quantile, time, area). NaN outside the region. The coordinates ``time_end`` and
+        ``inside_area`` (square metres) go with them.
+
+    Raises
+    ------
+    ParameterError
+        If `rng` is not a Generator that can spawn; `quantiles` are not ascending levels in
+        (0, 1); `size` is too small for them, or so large that the futures would take more
+        than 4 GiB; `issued_at` is after the first period begins, or `by` is not a column.
+    LeakError
+        If a period begins before the model's cut-off, or `issued_at` lies before it.
+    ForecastError
+        If the model's expected count is not a positive number in every cell of the region
+        (zero claims that an offence is impossible there), or its parameters are not JSON.
+    RegionError, GridMismatchError
+        If `areas` are invalid or in another CRS.
+
+    Notes
+    -----
+    Time is O(size x periods x cells), nearly all of it in the model's ``simulate_counts``.
+    The futures are drawn in blocks of at most 64 MiB and kept as the smallest unsigned
+    integers that hold them: one byte a number while counts stay below 256.
+
+    References
+    ----------
+    Hyndman, R. J., & Fan, Y. (1996). Sample quantiles in statistical packages. The
+    American Statistician, 50(4), 361-365. https://doi.org/10.1080/00031305.1996.10473566
+    (definition 1)
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from shapely import box
+    >>> from hotspot import FittedRateMap, Grid, make_periods
+    >>> from hotspot.models.rate_map import LevelVariance
+    >>> grid = Grid.over(box(0, 0, 1000, 500), cell_size=500)
+    >>> level = LevelVariance(0.0, 0.0, 0.0, np.zeros(grid.shape, int))
+    >>> fitted = FittedRateMap(
+    ...     "by hand", grid, pd.Timestamp("2019-01-01", tz="Europe/London"),
+    ...     rate=np.array([[0.02, 0.5]]), rate_variance=np.zeros((1, 2)), level=level,
+    ...     parameters={}, time_resolution="month", place_resolution=0.0)
+    >>> forecast = issue_forecast(
+    ...     fitted, make_periods("2019-01", count=1), rng=np.random.default_rng(1))
+    >>> forecast["expected_count"].values.ravel()
+    array([ 0.62, 15.5 ])
+    >>> forecast["count_quantile"].sel(quantile=[0.05, 0.95]).values.reshape(2, 2)
+    array([[ 0.,  9.],
+           [ 2., 22.]], dtype=float32)
+    """
+    child, entropy = child_of(rng)
+    levels = _checked_levels(quantiles, size)
+    issued_at = _checked_issue(issued_at, fitted, periods)
+    require_room(fitted.grid, len(periods), size, keep_members=keep_members)
+    expected, variance = _moments(fitted, periods)
+    weights, names = (None, None) if areas is None else _weights_of(fitted.grid, areas, by)
+    futures = simulate_futures(
+        fitted, periods, size, child, weights=weights, keep_members=keep_members
+    )
+    variables = {
+        "expected_count": (("time", "y", "x"), expected),
+        "count_variance": (("time", "y", "x"), variance),
+        "count_quantile": (
+            ("quantile", "time", "y", "x"),
+            cell_quantiles(futures.counts, levels, fitted.grid),
+        ),
+        "probability": (("time", "y", "x"), chance_of_any(expected, variance)),
+    }
+    if weights is not None:
+        inside = fitted.grid.inside
+        variables["area_expected_count"] = (("time", "area"), (weights @ expected[:, inside].T).T)
+        variables["area_count_quantile"] = (
+            ("quantile", "time", "area"),
+            np.quantile(futures.sums, levels, axis=0, method="inverted_cdf"),
+        )
+    if keep_members:
+        variables["simulated_count"] = (("member", "time", "y", "x"), futures.members)
+    forecast = xr.Dataset(
+        {name: (dims, values, _LABELS[name]) for name, (dims, values) in variables.items()},
+        coords=_coordinates(fitted.grid, periods, levels, names, size if keep_members else None),
+        attrs=_attributes(fitted, periods, entropy, size, issued_at, input_sha256),
+    )
+    return check_forecast(forecast)
+
+
+def chance_of_any(mean: FloatArray, variance: FloatArray) -> FloatArray:
+    """Chance of at least one offence, from the mean and the variance of the count.
+
+    That of the negative binomial with these moments; of the Poisson where the variance is
+    at most the mean. NaN stays NaN.
+
+    Examples
+    --------
+    >>> chance_of_any(np.array([1.0, 1.0]), np.array([1.0, 2.0])).round(4)
+    array([0.6321, 0.5   ])
+    """
+    excess = np.maximum(variance / mean - 1, 0)
+    # log1p(e) / e tends to 1 as the excess vanishes, where the formula reads 0 / 0.
+    shrink = np.divide(np.log1p(excess), excess, out=np.ones_like(excess), where=excess > 0)
+    return -np.expm1(-mean * shrink)
+
+
+_LABELS = {
+    "expected_count": {"long_name": "expected recorded offences", "units": "1"},
+    "count_variance": {"long_name": "predictive variance of recorded offences", "units": "1"},
+    "count_quantile": {"long_name": "predictive quantile of recorded offences", "units": "1"},
+    "probability": {"long_name": "chance of at least one recorded offence", "units": "1"},
+    "area_expected_count": {"long_name": "expected recorded offences in the area", "units": "1"},
+    "area_count_quantile": {
+        "long_name": "predictive quantile of recorded offences in the area",
+        "units": "1",
+    },
+    "simulated_count": {"long_name": "simulated recorded offences", "units": "1"},
+}
+
+
+def _checked_levels(quantiles: Sequence[float], size: int) -> FloatArray:
+    levels = np.asarray(quantiles, float)
+    proper = levels.ndim == 1 and levels.size and ((levels > 0) & (levels < 1)).all()
+    if not proper or (np.diff(levels) <= 0).any():
+        raise ParameterError(
+            f"quantiles must be ascending levels in (0, 1), each once, got {quantiles!r}."
+        )
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        raise ParameterError(f"size must be a whole number of futures, at least 1, got {size!r}.")
+    rarest = min(levels.min(), 1 - levels.max())
+    needed = math.ceil(1 / rarest - 1e-9)
+    if size < needed:
+        raise ParameterError(
+            f"size={size} futures cannot show a level of {rarest:g}: that needs at least {needed}. "
+            "Raise size, or drop the outer quantiles."
+        )
+    return levels
+
+
+def _checked_issue(issued_at, fitted: FittedModel, periods: pd.IntervalIndex) -> pd.Timestamp:
+    """When the forecast is issued; not before the data end, nor after the first period begins."""
+    if not isinstance(periods, pd.IntervalIndex) or not len(periods) or periods.closed != "left":
+        raise ParameterError("periods must be a left-closed IntervalIndex; see make_periods.")
+    if getattr(periods.left, "tz", None) is None:
+        raise ParameterError("periods must carry a time zone; see make_periods.")
+    cutoff, first = fitted.data_cutoff, periods.left.min()
+    if first < cutoff:
+        raise LeakError(
+            f"The first period begins {first}, before the data cut-off {cutoff}: the model has "
+            "seen what it is asked to forecast."
+        )
+    if issued_at is None:
+        return cutoff
+    issued_at = local_timestamp(issued_at, str(periods.left.tz))
+    if issued_at < cutoff:
+        raise LeakError(f"issued_at {issued_at} lies before the data cut-off {cutoff}.")
+    if issued_at > first:
+        raise ParameterError(
+            f"issued_at {issued_at} lies after the first period begins, {first}: that is no forecast."
+        )
+    return issued_at
+
+
+def _moments(fitted: FittedModel, periods: pd.IntervalIndex) -> tuple[FloatArray, FloatArray]:
+    inside = fitted.grid.inside
+    expected, variance = (
+        np.where(inside, moment.transpose("time", "y", "x").to_numpy(), np.nan)
+        for moment in (fitted.expected_count(periods), fitted.count_variance(periods))
+    )
+    wrong = ~(np.isfinite(expected) & (expected > 0))[:, inside]
+    if wrong.any():
+        raise ForecastError(
+            f"{fitted.name} expects no positive number of offences in {wrong.any(0).sum()} of "
+            f"{inside.sum()} cells inside the region (smallest {np.nanmin(expected):g}). Zero claims that "
+            "an offence is impossible there; give the model a floor above zero."
+        )
+    if not (variance[:, inside] >= 0).all() or not np.isfinite(variance[:, inside]).all():
+        raise ForecastError(f"{fitted.name} gives a variance that is negative or not a number.")
+    return expected, variance
+
+
+def _weights_of(grid: Grid, areas: gpd.GeoDataFrame, by: str):
+    """Share of each inside cell in each area, (n_areas, n_inside), and the areas' names."""
+    from hotspot.grid.areas import area_weights
+
+    weights, names = area_weights(grid, areas, by=by)
+    names = np.asarray([str(name) for name in names])
+    if np.unique(names).size < names.size:
+        raise ParameterError(f"Column {by!r} of areas names some area twice; dissolve them first.")
+    return weights.tocsr()[:, np.flatnonzero(grid.inside)], names
+
+
+def _coordinates(grid: Grid, periods, levels, names, members) -> dict[str, object]:
+    coordinates = {
+        "time": periods.left.tz_localize(None),
+        "y": ("y", grid.y, {"units": "m"}),
+        "x": ("x", grid.x, {"units": "m"}),
+        "quantile": levels,
+        "time_end": ("time", periods.right.tz_localize(None)),
+        "inside_area": (
+            ("y", "x"),
+            grid.inside_area,
+            {"long_name": "area of the cell inside the region", "units": "m2"},
+        ),
+    }
+    if names is not None:
+        coordinates["area"] = names
+    if members is not None:
+        coordinates["member"] = np.arange(members)
+    return coordinates
+
+
+def _attributes(fitted, periods, entropy, size, issued_at, input_sha256) -> dict[str, object]:
+    from hotspot import __version__
+
+    try:
+        parameters = json.dumps(dict(fitted.parameters), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ForecastError(f"The parameters of {fitted.name} are not JSON: {error}.") from error
+    authority = fitted.grid.crs.to_authority(min_confidence=100)
+    return {
+        "issued_at": issued_at.isoformat(),
+        "data_cutoff": fitted.data_cutoff.isoformat(),
+        "model": fitted.name,
+        "parameters": parameters,
+        "entropy": entropy,
+        "n_members": int(size),
+        "interval_kind": fitted.interval_kind,
+        "time_zone": str(periods.left.tz),
+        "time_resolution": fitted.time_resolution,
+        "place_resolution": float(fitted.place_resolution),
+        "cell_size": float(fitted.grid.cell_size),
+        "crs": ":".join(authority) if authority else fitted.grid.crs.to_wkt(),
+        "input_sha256": input_sha256,
+        "hotspot_version": __version__,
+    }
