@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from scipy import sparse
 
 from hotspot._numba.ensemble import count_quantiles
 from hotspot._typing import FloatArray
 from hotspot.errors import ForecastError, ParameterError
 from hotspot.grid.cells import Grid
-from hotspot.models.protocol import FittedModel
 
 MAX_BYTES = 4 * 2**30
 _BLOCK_BYTES = 64 * 2**20
@@ -21,7 +18,17 @@ _BLOCK_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Futures:
-    """Simulated counts: (time, inside cell, member); area sums (member, time, area); all cells."""
+    """What is kept of the simulated futures.
+
+    Attributes
+    ----------
+    counts : (n_periods, n_inside, size) unsigned integers
+        As narrow as they can be.
+    sums : (size, n_periods, n_areas) float64, or None
+        Sums of each whole future over areas.
+    members : (size, n_periods, ny, nx) float32, or None
+        The futures as the model gave them.
+    """
 
     counts: np.ndarray
     sums: FloatArray | None
@@ -29,6 +36,7 @@ class Futures:
 
 
 def require_room(grid: Grid, n_periods: int, size: int, *, keep_members: bool) -> None:
+    """Refuse, with an estimate, what would not fit: one byte a count, four a kept one."""
     cells = int(grid.inside.sum())
     needed = size * n_periods * (cells + keep_members * 4 * grid.inside.size)
     if needed > MAX_BYTES:
@@ -41,6 +49,7 @@ def require_room(grid: Grid, n_periods: int, size: int, *, keep_members: bool) -
 
 
 def simulate_futures(fitted, periods, size, rng, *, weights, keep_members) -> Futures:
+    """Draw `size` futures in blocks, each future whole: all its periods and all its cells."""
     grid, n_periods = fitted.grid, len(periods)
     counts = np.zeros((n_periods, int(grid.inside.sum()), size), np.uint8)
     sums = None if weights is None else np.empty((size, n_periods, weights.shape[0]))
@@ -70,12 +79,13 @@ def _blocks(size: int, bytes_each: int) -> Iterator[slice]:
 
 
 def _require_counts(values: np.ndarray, name: str) -> None:
-    # A NaN fails the first comparison, where a cast to integers would hide it.
-    if not (values >= 0).all() or (values != np.floor(values)).any():
+    # A cast to integers would hide a NaN.
+    if not np.isfinite(values).all() or (values < 0).any() or (values % 1 != 0).any():
         raise ForecastError(f"{name} simulated counts that are not whole numbers of 0 or more.")
 
 
 def cell_quantiles(counts: np.ndarray, levels: FloatArray, grid: Grid) -> np.ndarray:
+    """Quantiles over members, back on the map; (quantile, time, y, x)."""
     n_periods, n_cells, size = counts.shape
     ranks = np.ceil(size * levels).astype(np.int64)
     found = count_quantiles(counts.reshape(-1, size), ranks).reshape(n_periods, n_cells, -1)

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hotspot._checks import local_timestamp
 from hotspot._typing import FloatArray
 from hotspot.errors import ForecastError, LeakError, ParameterError
 from hotspot.forecast.ensemble import cell_quantiles, require_room, simulate_futures
 from hotspot.forecast.entropy import child_of
 from hotspot.forecast.schema import check_forecast
 from hotspot.grid.cells import Grid
-from hotspot.grid.periods import local_timestamp
 from hotspot.models.protocol import FittedModel
 
 QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -241,7 +241,8 @@ def _checked_issue(issued_at, fitted: FittedModel, periods: pd.IntervalIndex) ->
         raise LeakError(f"issued_at {issued_at} lies before the data cut-off {cutoff}.")
     if issued_at > first:
         raise ParameterError(
-            f"issued_at {issued_at} lies after the first period begins, {first}: that is no forecast."
+            f"issued_at {issued_at} lies after the first period begins, {first}: that "
+            "is no forecast."
         )
     return issued_at
 
@@ -256,8 +257,8 @@ def _moments(fitted: FittedModel, periods: pd.IntervalIndex) -> tuple[FloatArray
     if wrong.any():
         raise ForecastError(
             f"{fitted.name} expects no positive number of offences in {wrong.any(0).sum()} of "
-            f"{inside.sum()} cells inside the region (smallest {np.nanmin(expected):g}). Zero claims that "
-            "an offence is impossible there; give the model a floor above zero."
+            f"{inside.sum()} cells inside the region (smallest {np.nanmin(expected):g}). Zero "
+            "claims that an offence is impossible there; give the model a floor above zero."
         )
     if not (variance[:, inside] >= 0).all() or not np.isfinite(variance[:, inside]).all():
         raise ForecastError(f"{fitted.name} gives a variance that is negative or not a number.")

@@ -85,7 +85,8 @@ def _refuse_a_seen_future(forecast: xr.Dataset) -> None:
     issued, cutoff = (pd.Timestamp(forecast.attrs[name]) for name in ("issued_at", "data_cutoff"))
     if cutoff > issued:
         raise LeakError(
-            f"data_cutoff {cutoff} is later than issued_at {issued}: the forecast has seen its future."
+            f"data_cutoff {cutoff} is later than issued_at {issued}: the forecast has seen its "
+            "future."
         )
     first = pd.Timestamp(forecast["time"].values[0]).tz_localize(forecast.attrs["time_zone"])
     if cutoff > first:

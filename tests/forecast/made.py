@@ -1,0 +1,38 @@
+"""Small fitted models that several tests of forecasts share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from shapely import Point, box
+
+from hotspot import FittedRateMap, Grid, make_periods
+from hotspot.models.rate_map import LevelVariance
+
+CUTOFF = pd.Timestamp("2019-01-01", tz="Europe/London")
+
+
+def fitted_map(*, region=0.02, block=0.05, cell=0.3, shape=(4, 6), busiest=0.3, disc=False):
+    """A rate map on a rectangle (or a disc, which leaves cells outside), rates a gradient."""
+    ny, nx = shape
+    where = Point(500, 500).buffer(450) if disc else box(0, 0, nx * 100, ny * 100)
+    grid = Grid.over(where, cell_size=100)
+    ny, nx = grid.shape
+    rate = np.linspace(0.01, busiest, ny * nx).reshape(ny, nx)
+    rows, columns = np.indices((ny, nx)) // 2
+    level = LevelVariance(region, block, cell, rows * nx + columns)
+    return FittedRateMap(
+        name="gradient",
+        grid=grid,
+        data_cutoff=CUTOFF,
+        rate=np.where(grid.inside, rate, 0.0),
+        rate_variance=np.full((ny, nx), 0.05 if cell else 0.0),
+        level=level,
+        parameters={"half_life": None, "window": 36},
+        time_resolution="month",
+        place_resolution=60.0,
+    )
+
+
+def months(count=1):
+    return make_periods("2019-01", count=count)
