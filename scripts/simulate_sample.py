@@ -33,13 +33,13 @@ SHOCKS = {MONTHS.index("2022-02"): -0.35}
 BURGLARY = monthly.Offence(
     name="Burglary",
     base_level={
-        "Camden": 206.0, "City of London": 22.0, "Hackney": 215.0, "Islington": 175.0,
-        "Tower Hamlets": 214.0,
+        "Camden": 222.0, "City of London": 22.0, "Hackney": 236.0, "Islington": 204.0,
+        "Tower Hamlets": 212.0,
     },
-    area_spread=0.45,
-    point_spread=0.60,
-    branching=0.08,
-    season=(0.10, 0.0, 0.03, -0.06, -0.06, -0.08, -0.06, -0.04, -0.07, 0.04, 0.11, 0.09),
+    area_spread=0.36,
+    point_spread=0.55,
+    branching=0.10,
+    season=(0.05, 0.0, 0.02, -0.03, -0.03, -0.05, -0.03, -0.02, -0.03, 0.02, 0.06, 0.04),
 )  # fmt: skip
 # Kinds beside burglary are thinned to 15 to 30 % of real volumes, to keep the archive small.
 ROBBERY = replace(

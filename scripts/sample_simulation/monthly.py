@@ -3,14 +3,18 @@ r"""The monthly process: a level that moves, a map that does not, and last month
 The number of offences of one kind at snap point p of borough b in month m is
 
 .. math::
-    N_{p,m} \sim \mathrm{Poisson}\Big(L_{b,m}\, \mu_p
-        + \varphi \sum_{q} K_{pq} N_{q,m-1}\Big),
+    N_{p,m} \sim \mathrm{NegBin}(\text{mean } \lambda_{p,m},
+        \text{variance } (1 + \kappa) \lambda_{p,m}),
     \qquad
+    \lambda_{p,m} = L_{b,m}\, \mu_p + \varphi \sum_{q} K_{pq} N_{q,m-1},
+
+.. math::
     \log L_{b,m} = \log \ell_b + s_m + c_m + u_{b,m},
 
 with the map :math:`\mu` summing to 1 over each borough, a season s of mean zero, a shock c
 shared by all boroughs and one u of each borough's own (both AR(1)), and K exponential in the
-distance between points, cut off and scaled so that :math:`\sum_p K_{pq} = 1`.
+distance between points, cut off and scaled so that :math:`\sum_p K_{pq} = 1`. The variance beyond
+Poisson, :math:`\kappa`, stands for repeats at one place within the month.
 """
 
 from dataclasses import dataclass
@@ -35,11 +39,12 @@ class Offence:
     point_spread: float  # sd of the log of each point's own factor
     branching: float  # phi: offspring next month of one offence
     season: tuple[float, ...]  # log factors, January first; mean zero
-    shared_innovation: float = 0.045  # sd of each month's step of c
+    extra_variance: float = 0.13  # kappa: (variance - mean) / mean of a point's count
+    shared_innovation: float = 0.03  # sd of each month's step of c
     own_innovation: float = 0.10  # sd of each month's step of u
     persistence: float = 0.85  # AR(1) coefficient of c and u
-    decay_metres: float = 120.0  # K(d) = exp(-d / decay_metres)
-    reach_metres: float = 480.0  # K(d) = 0 beyond
+    decay_metres: float = 50.0  # K(d) = exp(-d / decay_metres)
+    reach_metres: float = 300.0  # K(d) = 0 beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,7 @@ class Truth:
     """What one run of one offence was drawn from, and what was drawn."""
 
     counts: np.ndarray  # (months, points) int64
-    expected: np.ndarray  # (months, points) the Poisson means, given the past
+    expected: np.ndarray  # (months, points) lambda, the means given the past
     level: np.ndarray  # (months, boroughs)
     background: np.ndarray  # (points,) mu
     next_expected: np.ndarray  # (points,) mean of the month after the last, level integrated out
@@ -140,7 +145,10 @@ def simulate(points: pd.DataFrame, offence: Offence, *, months: int, shocks: dic
         expected[m] = level[m, borough] * background
         if m:
             expected[m] += offence.branching * (kernel @ counts[m - 1])
-        counts[m] = rng.poisson(expected[m])
+        # A Poisson count whose mean is gamma of shape lambda / kappa is the negative binomial.
+        counts[m] = rng.poisson(
+            offence.extra_variance * rng.standard_gamma(expected[m] / offence.extra_variance)
+        )
     next_level = base * np.exp(
         offence.season[months % 12]
         + offence.persistence * (shared[-1] + own[-1])

@@ -34,9 +34,13 @@ OUTCOMES = {
     "Offender given a caution": 0.003,
     "Local resolution": 0.002,
 }
-FIRST_SYLLABLES = "Ald Bram Cor Dun Elm Fen Gar Hal Ing Kel Lor Mar Nor Oak Pel Quen Ros Sil Thorn Ul Ves Wick Yar Zel".split()
+FIRST_SYLLABLES = (
+    ["Ald", "Bram", "Cor", "Dun", "Elm", "Fen", "Gar", "Hal", "Ing", "Kel", "Lor", "Mar"]
+    + ["Nor", "Oak", "Pel", "Quen", "Ros", "Sil", "Thorn", "Ul", "Ves", "Wick", "Yar", "Zel"]
+)
 LAST_SYLLABLES = (
-    "bourne combe dale ere field gate ham ington ley mere ney over ridge sted ton wick".split()
+    ["bourne", "combe", "dale", "ere", "field", "gate", "ham", "ington", "ley", "mere", "ney"]
+    + ["over", "ridge", "sted", "ton", "wick"]
 )
 STREET_ENDINGS = {
     "Road": 0.34, "Street": 0.24, "Close": 0.08, "Avenue": 0.04, "Gardens": 0.05, "Lane": 0.03,
@@ -163,13 +167,12 @@ def _revised(rows: pd.DataFrame, has_id: pd.Series, rng) -> pd.DataFrame:
 def write_archive(rows: pd.DataFrame, path: Path) -> None:
     """Write YYYY-MM/YYYY-MM-force-street.csv for every force and month into one zip.
 
-    Rows are in the order of LSOA names, as published. Entries carry a fixed date, so the
+    Rows are in the order of LSOA names, as published, those without a place last. Entries carry a fixed date, so the
     archive does not change with the day it is made.
     """
     comment = b"SIMULATED recorded offences; no row describes anything that happened."
-    # A row's place among its equals must not tell whether it was added last.
-    rows = rows.sort_values(
-        ["file_month", "force", "LSOA name", "Location", "Crime ID"], kind="stable"
+    rows = rows.assign(unplaced=rows["LSOA name"] == "").sort_values(
+        ["file_month", "force", "unplaced", "LSOA name", "Location", "Crime ID"], kind="stable"
     )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.comment = comment
