@@ -122,9 +122,11 @@ def issue_forecast(
     >>> import numpy as np, pandas as pd
     >>> from shapely import box
     >>> from hotspot import FittedRateMap, Grid, make_periods
-    >>> from hotspot.models.rate_map import LevelVariance
+    >>> from hotspot.models.level import LevelVariance
     >>> grid = Grid.over(box(0, 0, 1000, 500), cell_size=500)
-    >>> level = LevelVariance(0.0, 0.0, 0.0, np.zeros(grid.shape, int))
+    >>> level = LevelVariance(
+    ...     region=np.zeros(1), squares=np.zeros((1, 1)), cell=0.0, lead_days=30.4375,
+    ...     square_of_cell=np.zeros((1, 1, 2), int))
     >>> fitted = FittedRateMap(
     ...     "by hand", grid, pd.Timestamp("2019-01-01", tz="Europe/London"),
     ...     rate=np.array([[0.02, 0.5]]), rate_variance=np.zeros((1, 2)), level=level,

@@ -7,20 +7,30 @@ import pandas as pd
 from shapely import Point, box
 
 from hotspot import FittedRateMap, Grid, make_periods
-from hotspot.models.rate_map import LevelVariance
+from hotspot.models.level import LevelVariance
 
 CUTOFF = pd.Timestamp("2019-01-01", tz="Europe/London")
 
 
 def fitted_map(*, region=0.02, block=0.05, cell=0.3, shape=(4, 6), busiest=0.3, disc=False):
-    """A rate map on a rectangle (or a disc, which leaves cells outside), rates a gradient."""
+    """A rate map on a rectangle (or a disc, which leaves cells outside), rates a gradient.
+
+    `region` and `block` are the level variances of the whole and of squares of 2 x 2 cells;
+    a number, or one for each lead.
+    """
     ny, nx = shape
     where = Point(500, 500).buffer(450) if disc else box(0, 0, nx * 100, ny * 100)
     grid = Grid.over(where, cell_size=100)
     ny, nx = grid.shape
     rate = np.linspace(0.01, busiest, ny * nx).reshape(ny, nx)
     rows, columns = np.indices((ny, nx)) // 2
-    level = LevelVariance(region, block, cell, rows * nx + columns)
+    level = LevelVariance(
+        region=np.atleast_1d(region),
+        squares=np.atleast_2d(block),
+        cell=cell,
+        lead_days=30.4375,
+        square_of_cell=(rows * ((nx + 1) // 2) + columns)[None],
+    )
     return FittedRateMap(
         name="gradient",
         grid=grid,

@@ -228,7 +228,7 @@ def test_attributes_say_how_the_forecast_was_made():
     assert attributes["crs"] == "EPSG:27700"
     assert attributes["n_members"] == 200
     assert attributes["input_sha256"] == "ab12"
-    assert attributes["interval_kind"].startswith("chance, estimated rates")
+    assert attributes["interval_kind"] == fitted_map().interval_kind
 
 
 def test_issued_at_may_be_any_instant_up_to_the_first_period():

@@ -96,13 +96,26 @@ def test_a_future_keeps_its_levels_through_all_periods():
     assert (covariance / expected).mean() == pytest.approx(1, abs=0.15)
 
 
+def test_levels_further_ahead_vary_more_and_follow_one_path():
+    """Lognormal levels of variances .05 and .5 on one path: the logs' correlation is 1."""
+    fitted = fitted_map(region=[0.05, 0.5], block=[0.0, 0.0], cell=0.0)
+    fitted = replace(fitted, rate=np.full_like(fitted.rate, 100.0), rate_variance=0 * fitted.rate)
+    totals = simulate(fitted, months(2)).sum(("y", "x")).to_numpy()
+    level = totals / (24 * 100 * np.array([31, 28]))
+    assert level.var(axis=0) == pytest.approx([0.05, 0.5], rel=0.2)
+    assert np.corrcoef(np.log(level).T)[0, 1] > 0.999
+    variance = fitted.count_variance(months(2)).to_numpy()[:, 0, 0]
+    mean = 100 * np.array([31, 28])
+    assert variance == pytest.approx(mean + mean**2 * [0.05, 0.5])
+
+
 def test_cells_of_a_block_move_together_more_than_cells_of_two_blocks():
     """Within a block covariance is m² ((1 + region)(1 + block) - 1); across, m² region."""
     fitted = fitted_map(region=0.1, block=0.3, cell=0.0)
     fitted = replace(fitted, rate=np.full_like(fitted.rate, 1.0))
     counts = simulate(fitted, months()).to_numpy()[:, 0].reshape(SIZE, -1)
     covariance = np.cov(counts.T) / 31**2
-    block = fitted.level.block_of_cell.ravel()
+    block = fitted.level.square_of_cell[0].ravel()
     same = (block[:, None] == block) & ~np.eye(block.size, dtype=bool)
     assert covariance[same].mean() == pytest.approx(1.1 * 1.3 - 1, abs=0.05)
     assert covariance[block[:, None] != block].mean() == pytest.approx(0.1, abs=0.02)
@@ -159,5 +172,5 @@ def test_fewer_than_one_future_is_refused():
 def test_the_summary_names_the_model_and_what_it_chose():
     text = fitted_map().summary()
     assert "gradient: fitted to events before 2019-01-01" in text
-    assert "region 0.02, block 0.05, cell 0.3" in text
+    assert "region 0.02; squares 0.05; cell 0.3" in text
     assert "window" in text
