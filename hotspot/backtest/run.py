@@ -1,0 +1,177 @@
+"""Models refitted at every fold, their forecasts laid beside what was then recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import geopandas as gpd
+import numpy as np
+import xarray as xr
+
+from hotspot.backtest.folds import Fold
+from hotspot.data.events import Events
+from hotspot.errors import ParameterError
+from hotspot.forecast.issue import QUANTILES, issue_forecast
+from hotspot.grid.areas import sum_over_areas
+from hotspot.grid.cells import Grid
+from hotspot.grid.counts import count_events
+from hotspot.models.protocol import Model
+
+# Quantiles are whole counts or fractions of one and lose nothing as float32.
+_NARROW = {"count_quantile", "area_count_quantile", "simulated_count"}
+
+
+def backtest(
+    models: Mapping[str, Model],
+    events: Events,
+    grid: Grid,
+    folds: Sequence[Fold],
+    *,
+    rng: np.random.Generator,
+    size: int = 500,
+    quantiles: Sequence[float] = QUANTILES,
+    areas: gpd.GeoDataFrame | None = None,
+    by: str = "name",
+    keep_members: bool = False,
+    workers: int = 1,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Forecasts that would have been issued, beside what was then recorded.
+
+    Each model is fitted anew at every fold to :meth:`Fold.past`, which holds no event at or
+    after the cut-off: what a model is not given it cannot use.
+
+    Parameters
+    ----------
+    models : mapping of str to Model
+        Specifications by the name they shall have in the result.
+    events : Events
+    grid : Grid
+    folds : sequence of Fold
+        From :func:`rolling_origin`; all with equally many periods.
+    rng : numpy.random.Generator
+        Each pair of fold and model draws from a child of its own, by position, so
+        the same seed gives the same bytes for any number of workers.
+    size : int
+        Simulated futures per forecast.
+    quantiles, areas, by, keep_members
+        As for :func:`issue_forecast`.
+    workers : int
+        Threads.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Dataset
+        The variables of a forecast with ``model`` and ``fold`` in front and ``step`` (period
+        within the fold) for ``time``; coordinates ``time`` and ``time_end`` (fold, step),
+        ``data_cutoff`` (fold), ``parameters`` and ``entropy`` (model, fold);
+        ``observed_count`` (fold, step, y, x) and, with `areas`, ``area_observed_count``. No
+        scores: a new score needs no refit.
+
+    Raises
+    ------
+    CoverageError
+        If a fold is judged on periods that were not recorded.
+    TooFewEventsError
+        If nothing was recorded before a cut-off.
+    ParameterError
+        If there is no model or fold, or folds differ in length.
+
+    Notes
+    -----
+    Memory is about models x folds x cells x (24 + 4 x quantiles) bytes. A forecast that a
+    model cannot make raises; nothing is left out silently.
+    """
+    _require_work(models, folds, workers)
+    observed = [count_events(events, grid, fold.periods) for fold in folds]
+    digest = events.content_hash()
+    children = rng.spawn(len(models) * len(folds))
+    jobs = [(*pair, child) for pair, child in zip(product(models, folds), children, strict=True)]
+
+    def forecast_of(job: tuple[str, Fold, np.random.Generator]) -> xr.Dataset:
+        name, fold, child = job
+        fitted = models[name].fit(fold.past(events), grid, end=fold.cutoff)
+        return issue_forecast(
+            fitted,
+            fold.periods,
+            rng=child,
+            size=size,
+            quantiles=quantiles,
+            areas=areas,
+            by=by,
+            keep_members=keep_members,
+            input_sha256=digest,
+        )
+
+    forecasts = _in_order(forecast_of, jobs, workers, progress)
+    result = _stacked(forecasts, list(models), folds)
+    counts = np.stack([count.to_numpy() for count in observed])
+    result["observed_count"] = (("fold", "step", "y", "x"), counts)
+    if areas is not None:
+        cells = result["observed_count"].drop_vars(["time", "time_end"])
+        result["area_observed_count"] = sum_over_areas(cells, grid, areas, by=by)
+    return result
+
+
+def _require_work(models: Mapping[str, Model], folds: Sequence[Fold], workers: int) -> None:
+    if not models or not folds:
+        raise ParameterError(
+            f"Give at least one model and one fold, got {len(models)} and {len(folds)}."
+        )
+    if len({len(fold.periods) for fold in folds}) > 1:
+        raise ParameterError("All folds must forecast equally many periods.")
+    if workers < 1:
+        raise ParameterError(f"workers must be at least 1, got {workers}.")
+
+
+def _in_order(work: Callable, jobs: list, workers: int, progress: bool) -> list:
+    """Results in the order of `jobs`, whichever thread was first."""
+    from tqdm.auto import tqdm
+
+    with ThreadPoolExecutor(workers) as pool:
+        results = pool.map(work, jobs)
+        try:
+            return list(tqdm(results, "forecasts", len(jobs), disable=not progress))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _stacked(forecasts: list[xr.Dataset], models: list[str], folds: Sequence[Fold]) -> xr.Dataset:
+    """One Dataset with `model` and `fold` in front, and `step` for `time`."""
+    shape = (len(models), len(folds))
+    first = forecasts[0]
+    variables = {}
+    for name in list(first.data_vars):
+        narrow = np.float32 if name in _NARROW else None
+        dims = tuple("step" if dim == "time" else dim for dim in first[name].dims)
+        values = np.stack([forecast[name].to_numpy() for forecast in forecasts], dtype=narrow)
+        variables[name] = (
+            ("model", "fold", *dims),
+            values.reshape(*shape, *values.shape[1:]),
+            first[name].attrs,
+        )
+    kept = {name: first.coords[name] for name in first.coords if "time" not in first[name].dims}
+    each = {
+        name: (("model", "fold"), np.reshape([f.attrs[name] for f in forecasts], shape))
+        for name in ("parameters", "entropy", "interval_kind")
+    }
+    periods = [fold.periods for fold in folds]
+    coords = {
+        **kept,
+        **each,
+        "model": models,
+        "fold": np.arange(len(folds)),
+        "data_cutoff": ("fold", [fold.cutoff.isoformat() for fold in folds]),
+        "step": np.arange(len(periods[0])),
+        "time": (("fold", "step"), np.stack([p.left.tz_localize(None) for p in periods])),
+        "time_end": (("fold", "step"), np.stack([p.right.tz_localize(None) for p in periods])),
+    }
+    shared = ("n_members", "time_zone", "time_resolution", "place_resolution", "cell_size")
+    also = ("crs", "input_sha256", "hotspot_version")
+    attrs = {name: first.attrs[name] for name in (*shared, *also)}
+    return xr.Dataset(variables, coords, attrs)
