@@ -20,6 +20,9 @@ _names = {
     "models.protocol": ["Model", "FittedModel"],
     "forecast.issue": ["issue_forecast"],
     "forecast.entropy": ["generator_from"],
+    "backtest.folds": ["Fold", "rolling_origin"],
+    "backtest.run": ["backtest"],
+    "backtest.leaks": ["LeakReport", "leak_test"],
     "forecast.schema": ["check_forecast"],
 }
 

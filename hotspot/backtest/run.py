@@ -68,7 +68,8 @@ def backtest(
     Dataset
         The variables of a forecast with ``model`` and ``fold`` in front and ``step`` (period
         within the fold) for ``time``; coordinates ``time`` and ``time_end`` (fold, step),
-        ``data_cutoff`` (fold), ``parameters`` and ``entropy`` (model, fold);
+        ``data_cutoff`` (fold), ``parameters``, ``entropy``, ``interval_kind`` and
+        ``input_sha256`` (of what the model was given) (model, fold);
         ``observed_count`` (fold, step, y, x) and, with `areas`, ``area_observed_count``. No
         scores: a new score needs no refit.
 
@@ -88,7 +89,7 @@ def backtest(
     """
     _require_work(models, folds, workers)
     observed = [count_events(events, grid, fold.periods) for fold in folds]
-    digest = events.content_hash()
+    digests = {fold.cutoff: fold.past(events).content_hash() for fold in folds}
     children = rng.spawn(len(models) * len(folds))
     jobs = [(*pair, child) for pair, child in zip(product(models, folds), children, strict=True)]
 
@@ -104,7 +105,7 @@ def backtest(
             areas=areas,
             by=by,
             keep_members=keep_members,
-            input_sha256=digest,
+            input_sha256=digests[fold.cutoff],
         )
 
     forecasts = _in_order(forecast_of, jobs, workers, progress)
@@ -158,7 +159,7 @@ def _stacked(forecasts: list[xr.Dataset], models: list[str], folds: Sequence[Fol
     kept = {name: first.coords[name] for name in first.coords if "time" not in first[name].dims}
     each = {
         name: (("model", "fold"), np.reshape([f.attrs[name] for f in forecasts], shape))
-        for name in ("parameters", "entropy", "interval_kind")
+        for name in ("parameters", "entropy", "interval_kind", "input_sha256")
     }
     periods = [fold.periods for fold in folds]
     coords = {
@@ -172,6 +173,5 @@ def _stacked(forecasts: list[xr.Dataset], models: list[str], folds: Sequence[Fol
         "time_end": (("fold", "step"), np.stack([p.right.tz_localize(None) for p in periods])),
     }
     shared = ("n_members", "time_zone", "time_resolution", "place_resolution", "cell_size")
-    also = ("crs", "input_sha256", "hotspot_version")
-    attrs = {name: first.attrs[name] for name in (*shared, *also)}
+    attrs = {name: first.attrs[name] for name in (*shared, "crs", "hotspot_version")}
     return xr.Dataset(variables, coords, attrs)
