@@ -20,14 +20,14 @@ _names = {
     "models.protocol": ["Model", "FittedModel"],
     "forecast.issue": ["issue_forecast"],
     "forecast.entropy": ["generator_from"],
-    "backtest.folds": ["Fold", "rolling_origin"],
-    "backtest.run": ["backtest"],
-    "backtest.leaks": ["LeakReport", "leak_test"],
+    "backtesting.folds": ["Fold", "rolling_origin"],
+    "backtesting.run": ["backtest"],
+    "backtesting.leaks": ["LeakReport", "leak_test"],
     "forecast.schema": ["check_forecast"],
 }
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submodules=["backtest", "data", "errors", "evaluate", "forecast", "grid", "models", "plot"],
+    submodules=["backtesting", "data", "errors", "evaluate", "forecast", "grid", "models", "plot"],
     submod_attrs=_names,
 )

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import xarray as xr
 
-from hotspot.backtest.folds import Fold
+from hotspot.backtesting.folds import Fold
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError
 from hotspot.forecast.issue import QUANTILES, issue_forecast

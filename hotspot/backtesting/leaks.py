@@ -14,8 +14,8 @@ from scipy import stats
 
 from hotspot._checks import require_generator
 from hotspot._typing import FloatArray, IntArray
-from hotspot.backtest.folds import Fold
-from hotspot.backtest.run import backtest
+from hotspot.backtesting.folds import Fold
+from hotspot.backtesting.run import backtest
 from hotspot.data.events import Events, Source
 from hotspot.errors import LeakError, ParameterError
 from hotspot.evaluate.scores import information_gain
