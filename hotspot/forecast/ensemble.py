@@ -51,18 +51,18 @@ def require_room(grid: Grid, n_periods: int, size: int, *, keep_members: bool) -
 def simulate_futures(fitted, periods, size, rng, *, weights, keep_members) -> Futures:
     """Draw `size` futures in blocks, each future whole: all its periods and all its cells."""
     grid, n_periods = fitted.grid, len(periods)
-    counts = np.zeros((n_periods, int(grid.inside.sum()), size), np.uint8)
+    flat = np.flatnonzero(grid.inside)
+    counts = np.zeros((n_periods, flat.size, size), np.uint8)
     sums = None if weights is None else np.empty((size, n_periods, weights.shape[0]))
     members = np.empty((size, n_periods, *grid.shape), np.float32) if keep_members else None
     for block in _blocks(size, 4 * n_periods * grid.inside.size):
         drawn = fitted.simulate_counts(periods, size=block.stop - block.start, rng=rng)
         drawn = drawn.transpose("member", "time", "y", "x").to_numpy()
-        inside = drawn[:, :, grid.inside]
-        _require_counts(inside, fitted.name)
-        largest = np.min_scalar_type(int(inside.max()))
-        if largest.itemsize > counts.itemsize:
-            counts = counts.astype(largest)
-        counts[:, :, block] = inside.transpose(1, 2, 0)
+        inside = drawn.reshape(*drawn.shape[:2], -1)[:, :, flat]
+        packed = _packed(inside, fitted.name)
+        if packed.itemsize > counts.itemsize:
+            counts = counts.astype(packed.dtype)
+        counts[:, :, block] = packed.transpose(1, 2, 0)
         if sums is not None:
             for time in range(n_periods):
                 sums[block, time] = (weights @ inside[:, time].T.astype(float)).T
@@ -78,10 +78,16 @@ def _blocks(size: int, bytes_each: int) -> Iterator[slice]:
         yield slice(start, min(start + step, size))
 
 
-def _require_counts(values: np.ndarray, name: str) -> None:
-    # A cast to integers would hide a NaN.
-    if not np.isfinite(values).all() or (values < 0).any() or (values % 1 != 0).any():
-        raise ForecastError(f"{name} simulated counts that are not whole numbers of 0 or more.")
+def _packed(values: np.ndarray, name: str) -> np.ndarray:
+    """Counts as the narrowest unsigned integers that hold them; anything else is refused."""
+    low, high = values.min(), values.max()  # a NaN comes through both
+    packed = values.astype(np.min_scalar_type(int(high))) if 0 <= low <= high < 2**32 else None
+    if packed is None or not np.array_equal(packed, values):
+        raise ForecastError(
+            f"{name} simulated counts that are not whole numbers from 0 to 2**32 (they run from "
+            f"{low:g} to {high:g})."
+        )
+    return packed
 
 
 def cell_quantiles(counts: np.ndarray, levels: FloatArray, grid: Grid) -> np.ndarray:

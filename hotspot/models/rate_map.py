@@ -90,18 +90,19 @@ class FittedRateMap:
         self._require_future(periods)
         if size < 1:
             raise ParameterError(f"size must be at least 1, got {size}.")
-        inside = self.grid.inside
-        rate, spread = self.rate[inside], self._cell_variance()[inside]
-        labels = self.level.square_of_cell[:, inside]
+        inside = np.flatnonzero(self.grid.inside)
+        rate, spread = self.rate.flat[inside], self._cell_variance().flat[inside]
+        labels = self.level.square_of_cell.reshape(-1, self.rate.size)[:, inside]
         n_squares = labels.max(axis=1) + 1
         days, lead = period_days(periods)[:, None], self._leads(periods)
-        out = np.full((size, len(periods), *self.grid.shape), np.nan, np.float32)
+        out = np.full((size, len(periods), self.rate.size), np.nan, np.float32)
         for member in range(size):
             level = _path(self.level.region[lead], 1, rng)
             for variance, count, label in zip(self.level.squares, n_squares, labels, strict=True):
                 level = level * _path(variance[lead], count, rng)[:, label]
             drawn = rate * _gamma_of_mean_one(spread, rng)
-            out[member][:, inside] = rng.poisson(days * drawn * level)
+            out[member][:, inside] = _poisson(days * drawn * level, rng)
+        out = out.reshape(size, len(periods), *self.grid.shape)
         return self._labelled(out, periods, member=np.arange(size))
 
     def summary(self) -> str:
@@ -127,9 +128,10 @@ class FittedRateMap:
         return self.level.leads(ahead.to_numpy(float))
 
     def _require_future(self, periods: pd.IntervalIndex) -> None:
-        if periods[0].left < self.data_cutoff:
+        first = periods.left.min()
+        if first < self.data_cutoff:
             raise LeakError(
-                f"The first period begins {periods[0].left}, before the data cut-off "
+                f"The first period begins {first}, before the data cut-off "
                 f"{self.data_cutoff}: the model has seen what it is asked to forecast."
             )
 
@@ -157,3 +159,20 @@ def _gamma_of_mean_one(variance: FloatArray, rng: np.random.Generator) -> FloatA
     shape = 1 / variance[varies]
     drawn[varies] = rng.standard_gamma(shape) / shape
     return drawn
+
+
+def _poisson(mean: FloatArray, rng: np.random.Generator) -> np.ndarray:
+    """Independent Poisson counts of these means.
+
+    Where fewer offences than slots are expected, most slots stay empty and a draw for each
+    is waste: the offences are drawn instead. Laid end to end, the slots are a line on which
+    offences fall as a Poisson process; how many is Poisson, and where is uniform.
+    """
+    ends = np.cumsum(mean)
+    if ends[-1] >= mean.size:
+        return rng.poisson(mean)
+    # Normalised sums of exponentials are uniforms in order, which spares sorting them.
+    steps = np.cumsum(rng.standard_exponential(rng.poisson(ends[-1]) + 1))
+    slot = np.searchsorted(ends, ends[-1] * (steps[:-1] / steps[-1]), side="right")
+    slot = np.minimum(slot, mean.size - 1)  # a last step lost to rounding gives the line's very end
+    return np.bincount(slot, minlength=mean.size).reshape(mean.shape)

@@ -11,6 +11,8 @@ from hotspot.errors import LeakError, ParameterError
 from tests.forecast.made import fitted_map, months
 
 SIZE = 4000
+# Below one offence a slot the offences are drawn, above it the counts: two ways to one law.
+BOTH_WAYS = pytest.mark.parametrize("busiest", [0.02, 2.0], ids=["few offences", "many offences"])
 
 
 def simulate(fitted, periods, *, size=SIZE, seed=20240229):
@@ -23,7 +25,7 @@ def z_scores_of_means(fitted, periods, drawn):
     return ((drawn.mean("member") - fitted.expected_count(periods)) / error).to_numpy()
 
 
-@pytest.mark.parametrize("busiest", [0.3, 4.0], ids=["sparse cells", "busy cells"])
+@BOTH_WAYS
 @pytest.mark.parametrize("n_periods", [1, 3])
 def test_simulated_means_are_the_expected_counts(busiest, n_periods):
     """Means of independent members are normal: no |z| of 24 to 72 exceeds 4.5 but by 1 in 2000."""
@@ -34,7 +36,7 @@ def test_simulated_means_are_the_expected_counts(busiest, n_periods):
     assert abs(z[0].mean()) < 4 / np.sqrt(z[0].size)
 
 
-@pytest.mark.parametrize("busiest", [0.3, 4.0], ids=["sparse cells", "busy cells"])
+@BOTH_WAYS
 @pytest.mark.parametrize("levels", [(0.0, 0.0, 0.3), (0.05, 0.1, 0.3), (0.05, 0.1, 0.0)])
 def test_simulated_variances_are_the_count_variances(busiest, levels):
     region, block, cell = levels
@@ -55,7 +57,7 @@ def test_the_count_variance_by_hand():
     )
 
 
-@pytest.mark.parametrize("busiest", [0.3, 4.0], ids=["sparse cells", "busy cells"])
+@BOTH_WAYS
 def test_without_any_variance_the_counts_are_poisson(busiest):
     fitted = fitted_map(region=0.0, block=0.0, cell=0.0, busiest=busiest)
     drawn = simulate(fitted, months()).to_numpy()[:, 0].reshape(SIZE, -1)
@@ -65,7 +67,7 @@ def test_without_any_variance_the_counts_are_poisson(busiest):
         assert_distributed_as(drawn[:, column], stats.poisson(means[column]))
 
 
-@pytest.mark.parametrize("busiest", [0.3, 4.0], ids=["sparse cells", "busy cells"])
+@BOTH_WAYS
 def test_with_cell_variance_alone_the_counts_are_negative_binomial(busiest):
     """A Poisson whose mean is gamma with relative variance v has k = 1 / v and p = k / (k + m)."""
     fitted = fitted_map(region=0.0, block=0.0, cell=0.3, busiest=busiest)
@@ -126,6 +128,16 @@ def test_with_no_level_variance_cells_are_independent():
     counts = simulate(fitted, months()).to_numpy()[:, 0].reshape(SIZE, -1)
     correlation = np.corrcoef(counts.T)[~np.eye(counts.shape[1], dtype=bool)]
     assert np.abs(correlation).max() < 5 / np.sqrt(SIZE)
+
+
+def test_no_cell_gets_an_offence_where_none_is_expected():
+    fitted = fitted_map(region=0.0, block=0.0, busiest=0.02)
+    empty = np.zeros(fitted.rate.shape, bool)
+    empty.flat[[0, 7, 8, 23]] = True
+    fitted = replace(fitted, rate=np.where(empty, 0.0, fitted.rate))
+    drawn = simulate(fitted, months(2), size=500).to_numpy()
+    assert drawn[:, :, empty].sum() == 0
+    assert (drawn[:, :, ~empty].sum(axis=(0, 1)) > 0).all()
 
 
 def test_longer_periods_hold_more_in_proportion():
