@@ -14,6 +14,7 @@ _names = {
     "data.sample": ["sample_path"],
     "grid.cells": ["Grid"],
     "grid.periods": ["make_periods"],
+    "grid.areas": ["area_weights", "sum_over_areas"],
     "grid.counts": ["count_events"],
     "models.historical": ["HistoricalRate"],
     "models.rate_map": ["FittedRateMap"],

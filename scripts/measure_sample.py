@@ -77,7 +77,9 @@ def of_totals(table: pd.DataFrame) -> dict[str, str]:
     found["sd of month-to-month log change of a borough"] = f"{change.std().mean():.3f}"
     found["the same if only chance were at work"] = f"{np.sqrt(2 / total.mean()).mean():.3f}"
     found["correlation of that change between boroughs"] = f"{together:.2f}"
-    found["sd of month-to-month log change of all four"] = f"{np.log(total.sum(axis=1)).diff().std():.3f}"
+    found["sd of month-to-month log change of all four"] = (
+        f"{np.log(total.sum(axis=1)).diff().std():.3f}"
+    )
     found["November–January over May–July"] = f"{winter / summer:.2f}"
     return found
 
@@ -116,9 +118,7 @@ def of_points(table: pd.DataFrame) -> dict[str, str]:
     """Snap points, repeats at a point, and what follows a burglary a month later."""
     place, point = np.unique(table[["x", "y"]].to_numpy(), axis=0, return_inverse=True)
     months, month = np.unique(table["month"].to_numpy(str), return_inverse=True)
-    count = csr_array(
-        (np.ones(len(table)), (month, point)), shape=(months.size, len(place))
-    )
+    count = csr_array((np.ones(len(table)), (month, point)), shape=(months.size, len(place)))
     count.sum_duplicates()
     distance = cKDTree(place).query(place, k=2)[0][:, 1]
     per_point = np.asarray(count.sum(axis=0)).ravel()

@@ -34,14 +34,33 @@ OUTCOMES = {
     "Offender given a caution": 0.003,
     "Local resolution": 0.002,
 }
-FIRST_SYLLABLES = (
-    ["Ald", "Bram", "Cor", "Dun", "Elm", "Fen", "Gar", "Hal", "Ing", "Kel", "Lor", "Mar"]
-    + ["Nor", "Oak", "Pel", "Quen", "Ros", "Sil", "Thorn", "Ul", "Ves", "Wick", "Yar", "Zel"]
-)
-LAST_SYLLABLES = (
-    ["bourne", "combe", "dale", "ere", "field", "gate", "ham", "ington", "ley", "mere", "ney"]
-    + ["over", "ridge", "sted", "ton", "wick"]
-)
+FIRST_SYLLABLES = [
+    "Ald",
+    "Bram",
+    "Cor",
+    "Dun",
+    "Elm",
+    "Fen",
+    "Gar",
+    "Hal",
+    "Ing",
+    "Kel",
+    "Lor",
+    "Mar",
+] + ["Nor", "Oak", "Pel", "Quen", "Ros", "Sil", "Thorn", "Ul", "Ves", "Wick", "Yar", "Zel"]
+LAST_SYLLABLES = [
+    "bourne",
+    "combe",
+    "dale",
+    "ere",
+    "field",
+    "gate",
+    "ham",
+    "ington",
+    "ley",
+    "mere",
+    "ney",
+] + ["over", "ridge", "sted", "ton", "wick"]
 STREET_ENDINGS = {
     "Road": 0.34, "Street": 0.24, "Close": 0.08, "Avenue": 0.04, "Gardens": 0.05, "Lane": 0.03,
     "Way": 0.03, "Place": 0.06, "Mews": 0.05, "Grove": 0.03, "Square": 0.05,
