@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _names = {
     "data.events": ["Events", "Source"],
+    "data.police_uk": ["read_police_uk"],
     "data.places": ["load_boroughs", "load_lsoas"],
     "data.sample": ["sample_path"],
     "grid.cells": ["Grid"],

@@ -17,6 +17,10 @@ class FileFormatError(HotspotError, ValueError):
     """A file is not what it should be: encoding, separator, header, row length, JSON."""
 
 
+class MissingFileError(HotspotError, FileNotFoundError):
+    """There is no file or folder of that name."""
+
+
 class ArchiveError(HotspotError, ValueError):
     """An archive is corrupt, encrypted, expands too far, or would write outside its folder."""
 
