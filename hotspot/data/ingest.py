@@ -126,7 +126,7 @@ def events_of(
         start=start,
         end=end,
         time_resolution="month",
-        place_resolution=spacing_of(region, np.unique(points.of_row[kept]).size),
+        place_resolution=spacing_of(region, points.used_by(kept).sum()),
         coverage=coverage,
         time_zone=TIME_ZONE,
         source=_source(report, name),
@@ -161,7 +161,7 @@ def _unlocated_doubt(unlocated: BoolArray, piece: IntArray, pieces: Sequence[Pie
 
 
 def _hull(points: SnapPoints, kept: BoolArray) -> BaseGeometry:
-    used = np.unique(points.of_row[kept])
+    used = np.flatnonzero(points.used_by(kept))
     hull = shapely.convex_hull(shapely.multipoints(np.c_[points.x[used], points.y[used]]))
     if hull.area == 0:
         raise TooFewEventsError(

@@ -276,7 +276,7 @@ def _line_of_row(text: bytes, row: int) -> int:
 
 
 def _numbers(table: pa.Table, faults: _Faults) -> pa.Table:
-    """The coordinates as numbers; what is no number becomes infinite, to be judged with the rest."""
+    """The coordinates as numbers; what is no number becomes infinite and is judged later."""
     for column in ("Longitude", "Latitude"):
         written = table[column].combine_chunks()
         if pc.any(pc.match_substring_regex(written, r"^-?\d+,\d+$")).as_py():

@@ -45,6 +45,10 @@ class SnapPoints:
     def located(self) -> BoolArray:
         return self.of_row >= 0
 
+    def used_by(self, rows: IntArray | BoolArray) -> BoolArray:
+        """Which places some of these rows lie on; linear, where np.unique would sort."""
+        return np.bincount(self.of_row[rows], minlength=self.x.size) > 0
+
     def inside(self, region: BaseGeometry) -> BoolArray:
         """Which places lie in `region` or on its edge."""
         shapely.prepare(region)
