@@ -26,6 +26,18 @@ _names = {
     "backtesting.run": ["backtest"],
     "backtesting.leaks": ["LeakReport", "leak_test"],
     "forecast.schema": ["check_forecast"],
+    "evaluate.ranking": [
+        "hit_rate", "prediction_accuracy_index", "prediction_efficiency_index",
+        "prediction_efficiency_index_star", "capture_curve", "capture_area",
+    ],
+    "evaluate.scores": [
+        "poisson_log_score", "negative_binomial_log_score", "information_gain", "crps", "brier_score",
+    ],
+    "evaluate.calibration": [
+        "interval_coverage", "area_interval_coverage", "randomised_pit", "pit_coverage",
+        "calibration_table", "hottest_cells",
+    ],
+    "evaluate.comparison": ["compare"],
 }
 
 __getattr__, __dir__, __all__ = _lazy.attach(

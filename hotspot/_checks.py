@@ -6,10 +6,22 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+import xarray as xr
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
-from hotspot.errors import DateError, RegionError
+from hotspot.errors import (
+    DateError,
+    ForecastError,
+    GridMismatchError,
+    ParameterError,
+    RegionError,
+)
+
+_COUNT_AGAIN = (
+    "Count the events with the grid that the forecast was made on: "
+    "count_events(events, grid, periods)."
+)
 
 
 def region_polygon(
@@ -59,3 +71,89 @@ def local_timestamp(when: str | pd.Timestamp, time_zone: str) -> pd.Timestamp:
     if pd.isna(stamp):
         raise DateError(f"{when!r} is not a date.")
     return stamp.tz_localize(time_zone) if stamp.tz is None else stamp.tz_convert(time_zone)
+
+
+def require_variable(forecast: xr.Dataset, name: str) -> xr.DataArray:
+    """The variable `name` of a forecast, or a `ForecastError` that says what it holds."""
+    if not isinstance(forecast, xr.Dataset):
+        raise ForecastError(
+            f"A forecast is an xarray.Dataset, got {type(forecast).__name__}. "
+            'A bare map can be wrapped: xr.Dataset({"expected_count": map}).'
+        )
+    if name not in forecast:
+        raise ForecastError(
+            f"This needs '{name}', which the forecast does not hold; it holds "
+            f"{sorted(map(str, forecast.data_vars))}."
+        )
+    return forecast[name]
+
+
+def require_same_grid(forecast: xr.DataArray, observed: xr.DataArray) -> None:
+    """Refuse two arrays that do not lie on one grid, or differ along a dimension they share."""
+    for dim in ("y", "x"):
+        for role, array in (("forecast", forecast), ("observed", observed)):
+            if dim not in array.dims:
+                raise GridMismatchError(
+                    f"{role} has no dimension '{dim}'; its dimensions are {array.dims}."
+                )
+    require_same_labels(forecast, observed, hint=_COUNT_AGAIN)
+
+
+def require_same_labels(forecast: xr.DataArray, observed: xr.DataArray, *, hint: str) -> None:
+    """Refuse two arrays whose shared dimensions differ in length or in labels."""
+    for dim in forecast.dims:
+        if dim not in observed.dims:
+            continue
+        ours, theirs = forecast.sizes[dim], observed.sizes[dim]
+        unit = "cells" if dim in ("y", "x") else "labels"
+        if ours != theirs:
+            raise GridMismatchError(
+                f"forecast and observed differ along '{dim}': {ours} against {theirs} {unit}. "
+                f"{hint}"
+            )
+        if dim in forecast.coords and dim in observed.coords:
+            a, b = forecast[dim].values, observed[dim].values
+            if not _equal(a, b):
+                where = int(np.flatnonzero(~_equal_each(a, b))[0])
+                raise GridMismatchError(
+                    f"forecast and observed differ along '{dim}': label {where} is {a[where]} "
+                    f"against {b[where]}. {hint}"
+                )
+
+
+def require_share(value: float, name: str) -> None:
+    """Refuse a share outside (0, 1]."""
+    if not 0.0 < value <= 1.0:
+        raise ParameterError(f"{name} must be in (0, 1], got {value}.")
+
+
+def require_level(level: float) -> None:
+    """Refuse the nominal level of an interval outside (0, 1)."""
+    if not 0.0 < level < 1.0:
+        raise ParameterError(f"level must be in (0, 1), such as 0.9, got {level}.")
+
+
+def require_generator(rng: object) -> None:
+    """Refuse anything but a NumPy generator, so that chance comes in by the door."""
+    if not isinstance(rng, np.random.Generator):
+        raise ParameterError(
+            f"rng must be a numpy.random.Generator, got {type(rng).__name__}. "
+            "Make one with numpy.random.default_rng(seed)."
+        )
+
+
+def require_choice(value: str, name: str, choices: tuple[str, ...]) -> None:
+    """Refuse an option that is not one of `choices`."""
+    if value not in choices:
+        raise ParameterError(f"{name} must be one of {choices}, got {value!r}.")
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    return bool(_equal_each(a, b).all())
+
+
+def _equal_each(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    # Cell centres that went through a file or a division may differ in the last bits.
+    if np.issubdtype(a.dtype, np.floating) and np.issubdtype(b.dtype, np.floating):
+        return np.isclose(a, b, rtol=1e-9, atol=1e-6, equal_nan=True)
+    return np.asarray(a == b)

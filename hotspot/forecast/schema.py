@@ -10,6 +10,7 @@ variable                 dims                     meaning
 ``area_expected_count``  time, area               the same for boroughs, wards or LSOAs, from whole
 ``area_count_quantile``  quantile, time, area     simulated futures, never by adding quantiles
 ``simulated_count``      member, time, y, x       only when asked for
+``inside_area``          y, x                     m² of each cell inside the region
 =======================  =======================  ==================================================
 
 NaN marks cells outside the region. ``time`` is the local start of each period (wall clock of
@@ -35,6 +36,7 @@ OPTIONAL_DIMENSIONS = {
     "area_expected_count": ("time", "area"),
     "area_count_quantile": ("quantile", "time", "area"),
     "simulated_count": ("member", "time", "y", "x"),
+    "inside_area": ("y", "x"),
 }
 REQUIRED_ATTRIBUTES = (
     "issued_at",  # ISO 8601 instant at which the forecast was made
