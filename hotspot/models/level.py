@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import isotonic_regression
 
 from hotspot._typing import FloatArray, IntArray
 from hotspot.errors import DataQualityWarning, TooFewEventsError
@@ -118,11 +119,12 @@ def level_variance(
     pairs = [pair for pair in pairs if pair[0].size >= FEWEST_ERRORS]
     sums = [_sums(rates, counts, labels) for labels in (np.zeros_like(squares[0]), *squares)]
     days = last - first
-    region = np.array([_variance(sums[0], None, None, pair, days) for pair in pairs])
+    region = _over_leads([_variance(sums[0], None, None, pair, days) for pair in pairs], pairs)
+    whole = np.zeros_like(squares[0])
     finer = [
-        [_variance(child, parent, _parent_of(labels, above), pair, days) for pair in pairs]
-        for child, parent, labels, above in zip(
-            sums[1:], sums[:-1], squares, [np.zeros_like(squares[0]), *squares[:-1]], strict=True
+        _over_leads([_variance(child, parent, holder, pair, days) for pair in pairs], pairs)
+        for child, parent, holder in zip(
+            sums[1:], sums[:-1], map(_parent_of, squares, [whole, *squares[:-1]]), strict=True
         )
     ]
     cell = _cell_variance(fits, counts, squares[-1], sums[-1], days)
@@ -202,12 +204,23 @@ def _variance(sums, parent_sums, parent_of, pair, days) -> float:
     return _moment(expected * ratio[:, parent_of], observed, share, squared[:, parent_of], 0.0)
 
 
+def _over_leads(variances: list[float], pairs: list) -> FloatArray:
+    """Variances by lead, never falling: a level further ahead is not better known.
+
+    Fewer errors are at hand the longer the lead, so single estimates scatter.
+    """
+    return isotonic_regression(variances, weights=[pair[0].size for pair in pairs]).x
+
+
 def _cell_variance(fits, counts, labels, sums, days) -> float:
     """Moment estimate of the cells' own variance at lead 1, beyond that of their rates."""
     expected = np.array([rate for rate, _ in fits]) * days[:, None, None]
     of_rate = np.array([variance for _, variance in fits])
-    ratio = _ratio(sums[1], sums[0] * days[:, None])[:, labels]
-    return _moment(expected * ratio, counts, 0.0, 0.0, of_rate)
+    of_square = sums[0] * days[:, None]
+    share = _ratio(expected, of_square[:, labels])
+    squared = _sums(share**2, share[:0], labels)[0]
+    ratio = _ratio(sums[1], of_square)[:, labels]
+    return _moment(expected * ratio, counts, share, squared[:, labels], of_rate)
 
 
 def _moment(expected, observed, share, squared_shares, known) -> float:

@@ -151,7 +151,14 @@ def weigh(
 
 def cutoff_of(events: Events, end: pd.Timestamp | None) -> pd.Timestamp:
     """The instant from which on nothing is used: `end`, or the end of the recorded window."""
-    return events.end if end is None else min(local_timestamp(end, events.time_zone), events.end)
+    if end is None:
+        return events.end
+    cutoff = local_timestamp(end, events.time_zone)
+    if cutoff <= events.start:
+        raise TooFewEventsError(
+            f"Nothing was recorded before {cutoff:%Y-%m-%d}: the events begin {events.start:%Y-%m-%d}."
+        )
+    return min(cutoff, events.end)
 
 
 def check_half_life(half_life: float | None) -> None:
