@@ -25,6 +25,7 @@ _names = {
     "backtesting.folds": ["Fold", "rolling_origin"],
     "backtesting.run": ["backtest"],
     "backtesting.leaks": ["LeakReport", "leak_test"],
+    "forecast.export": ["save_forecast", "load_forecast", "save_area_forecast"],
     "forecast.schema": ["check_forecast"],
     "evaluate.ranking": [
         "hit_rate",

@@ -22,6 +22,7 @@ from hotspot.errors import ForecastError, LeakError, ParameterError
 from hotspot.forecast.ensemble import cell_quantiles, require_room, simulate_futures
 from hotspot.forecast.entropy import child_of
 from hotspot.forecast.schema import check_forecast
+from hotspot.grid.areas import area_weights
 from hotspot.grid.cells import Grid
 from hotspot.models.protocol import FittedModel
 
@@ -71,7 +72,8 @@ def issue_forecast(
         Levels in (0, 1), ascending.
     areas : GeoDataFrame, optional
         Boroughs, wards or LSOAs to give bounds for as well. A cell on a border is shared out
-        by the area inside each, so sums over areas may be fractional.
+        by the area inside each, so sums over areas may be fractional. An area that no cell
+        of the region touches is NaN.
     by : str
         Column of `areas` that names them.
     issued_at : Timestamp or str, optional
@@ -96,14 +98,14 @@ def issue_forecast(
     ParameterError
         If `rng` is not a Generator that can spawn; `quantiles` are not ascending levels in
         (0, 1); `size` is too small for them, or so large that the futures would take more
-        than 4 GiB; `issued_at` is after the first period begins, or `by` is not a column.
+        than 4 GiB; `issued_at` is after the first period begins.
     LeakError
         If a period begins before the model's cut-off, or `issued_at` lies before it.
     ForecastError
         If the model's expected count is not a positive number in every cell of the region
         (zero claims that an offence is impossible there), or its parameters are not JSON.
-    RegionError, GridMismatchError
-        If `areas` are invalid or in another CRS.
+    RegionError, UnknownNameError
+        If `areas` are invalid or in another CRS, or have no column `by`.
 
     Notes
     -----
@@ -159,10 +161,13 @@ def issue_forecast(
     }
     if weights is not None:
         inside = fitted.grid.inside
-        variables["area_expected_count"] = (("time", "area"), (weights @ expected[:, inside].T).T)
+        variables["area_expected_count"] = (
+            ("time", "area"),
+            _area_means(expected[:, inside], weights),
+        )
         variables["area_count_quantile"] = (
             ("quantile", "time", "area"),
-            np.quantile(futures.sums, levels, axis=0, method="inverted_cdf"),
+            _area_quantiles(futures.sums, levels, weights),
         )
     if keep_members:
         variables["simulated_count"] = (("member", "time", "y", "x"), futures.members)
@@ -269,13 +274,22 @@ def _moments(fitted: FittedModel, periods: pd.IntervalIndex) -> tuple[FloatArray
 
 def _weights_of(grid: Grid, areas: gpd.GeoDataFrame, by: str):
     """Share of each inside cell in each area, (n_areas, n_inside), and the areas' names."""
-    from hotspot.grid.areas import area_weights
-
     weights, names = area_weights(grid, areas, by=by)
-    names = np.asarray([str(name) for name in names])
-    if np.unique(names).size < names.size:
-        raise ParameterError(f"Column {by!r} of areas names some area twice; dissolve them first.")
-    return weights.tocsr()[:, np.flatnonzero(grid.inside)], names
+    return weights.tocsr()[:, np.flatnonzero(grid.inside)], np.array([str(name) for name in names])
+
+
+def _area_means(expected: FloatArray, weights) -> FloatArray:
+    return np.where(_touched(weights), (weights @ expected.T).T, np.nan)
+
+
+def _area_quantiles(sums: FloatArray, levels: FloatArray, weights) -> FloatArray:
+    found = np.quantile(sums, levels, axis=0, method="inverted_cdf")
+    return np.where(_touched(weights), found, np.nan)
+
+
+def _touched(weights) -> np.ndarray:
+    """Areas that hold some part of some cell; of the others a sum of 0 would be no forecast."""
+    return np.asarray(weights.sum(axis=1)).ravel() > 0
 
 
 def _coordinates(grid: Grid, periods, levels, names, members) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from shapely import Point, box
+from shapely.affinity import translate
 
 from hotspot import FittedRateMap, Grid, make_periods
 from hotspot.models.level import LevelVariance
@@ -12,7 +13,9 @@ from hotspot.models.level import LevelVariance
 CUTOFF = pd.Timestamp("2019-01-01", tz="Europe/London")
 
 
-def fitted_map(*, region=0.02, block=0.05, cell=0.3, shape=(4, 6), busiest=0.3, disc=False):
+def fitted_map(
+    *, region=0.02, block=0.05, cell=0.3, shape=(4, 6), busiest=0.3, disc=False, corner=(0, 0)
+):
     """A rate map on a rectangle (or a disc, which leaves cells outside), rates a gradient.
 
     `region` and `block` are the level variances of the whole and of squares of 2 x 2 cells;
@@ -20,7 +23,7 @@ def fitted_map(*, region=0.02, block=0.05, cell=0.3, shape=(4, 6), busiest=0.3, 
     """
     ny, nx = shape
     where = Point(500, 500).buffer(450) if disc else box(0, 0, nx * 100, ny * 100)
-    grid = Grid.over(where, cell_size=100)
+    grid = Grid.over(translate(where, *corner), cell_size=100)
     ny, nx = grid.shape
     rate = np.linspace(0.01, busiest, ny * nx).reshape(ny, nx)
     rows, columns = np.indices((ny, nx)) // 2

@@ -13,7 +13,14 @@ from shapely import box
 
 import hotspot.forecast.ensemble as ensemble
 from hotspot import check_forecast, generator_from, issue_forecast, make_periods
-from hotspot.errors import DateError, ForecastError, LeakError, ParameterError
+from hotspot.errors import (
+    DateError,
+    ForecastError,
+    LeakError,
+    ParameterError,
+    RegionError,
+    UnknownNameError,
+)
 from hotspot.forecast.issue import chance_of_any
 from tests.forecast.made import CUTOFF, fitted_map, months
 
@@ -155,13 +162,34 @@ def test_area_bounds_are_narrower_than_the_sums_of_cell_bounds():
     assert float(upper["area_count_quantile"].sum()) < float(upper["count_quantile"].sum())
 
 
-def test_an_area_that_halves_cells_counts_half_of_them():
-    """The east border runs through the middle of the last column: half its counts are inside."""
-    fitted = fitted_map(shape=(1, 2))
+def test_an_area_that_halves_a_cell_counts_half_of_it():
+    """The border runs through the middle of the second of three cells."""
+    fitted = fitted_map(shape=(1, 3))
     areas = gpd.GeoDataFrame({"ward": ["W"]}, geometry=[box(0, 0, 150, 100)], crs=27700)
-    forecast = issue(fitted, areas=areas, by="ward")
-    first, last = forecast["expected_count"].to_numpy().ravel()
-    assert forecast["area_expected_count"].item() == pytest.approx(first + last / 2)
+    forecast = issue(fitted, areas=areas, by="ward", keep_members=True)
+    first, second, _ = forecast["expected_count"].to_numpy().ravel()
+    assert forecast["area_expected_count"].item() == pytest.approx(first + second / 2)
+    counts = forecast["simulated_count"].to_numpy().reshape(-1, 3)
+    np.testing.assert_allclose(
+        forecast["area_count_quantile"].to_numpy().ravel(),
+        np.quantile(counts @ [1, 0.5, 0], forecast["quantile"].to_numpy(), method="inverted_cdf"),
+    )
+
+
+def test_an_area_outside_the_region_has_no_forecast():
+    areas = west_and_east()
+    areas.loc[2] = ["Elsewhere", box(9_000, 0, 9_100, 100)]
+    forecast = issue(areas=areas)
+    assert np.isnan(forecast["area_expected_count"].sel(area="Elsewhere")).all()
+    assert np.isnan(forecast["area_count_quantile"].sel(area="Elsewhere")).all()
+    assert np.isfinite(forecast["area_count_quantile"].sel(area="West")).all()
+
+
+def test_areas_that_cannot_be_laid_over_the_cells_are_refused():
+    with pytest.raises(RegionError, match="Project them first"):
+        issue(areas=west_and_east().to_crs(4326))
+    with pytest.raises(UnknownNameError, match="no column 'ward'"):
+        issue(areas=west_and_east(), by="ward")
 
 
 def test_futures_do_not_depend_on_how_they_are_split_into_blocks_of_periods(monkeypatch):
