@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import geopandas as gpd
@@ -9,7 +11,11 @@ import numpy as np
 import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
+from hotspot._checks import local_timestamp, region_polygon
 from hotspot._typing import FloatArray, TimeResolution
+from hotspot.data.content import content_hash
+from hotspot.data.offences import OFFENCES, known_offences
+from hotspot.errors import CoverageError, RegionError, ResolutionError
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,163 @@ class Events:
     source: Source = field(default_factory=Source)
     report: pd.DataFrame | None = None
 
+    @classmethod
+    def from_geodataframe(
+        cls,
+        table: gpd.GeoDataFrame,
+        *,
+        time_resolution: TimeResolution,
+        region: gpd.GeoDataFrame | gpd.GeoSeries | BaseGeometry | None = None,
+        start: str | pd.Timestamp | None = None,
+        end: str | pd.Timestamp | None = None,
+        place_resolution: float | None = None,
+        time: str = "time",
+        offence: str = "offence",
+        time_zone: str = "Europe/London",
+        coverage: pd.DataFrame | None = None,
+        name: str = "unnamed",
+        licence: str = "not stated",
+    ) -> Events:
+        """Events from a table of your own, with times as finely as they were recorded.
+
+        Parameters
+        ----------
+        table : GeoDataFrame
+            One row an event: points in a projected CRS in metres, a column of times and one
+            of offences. ``force`` and ``lsoa_code`` are kept if present, other columns are
+            not carried along.
+        time_resolution : {"exact", "hour", "day", "month"}
+            How finely times were recorded, whatever the column's type. Times are set to the
+            first instant of their local hour, day or month.
+        region : GeoDataFrame, GeoSeries or (Multi)Polygon, optional
+            Where events could have been recorded; a bare polygon is taken to be in the CRS
+            of `table`. Without it the convex hull of the events stands for it, with a warning.
+        start, end : str or Timestamp, optional
+            When events could have been recorded, half-open. Without them, the local days
+            (months) of the first and last event, with a warning.
+        place_resolution : float, optional
+            Metres. By default 0 where most events have a place of their own, and otherwise
+            estimated as sqrt(area of the region / distinct places).
+        time, offence : str
+            Names of the columns.
+        time_zone : str
+            The zone of times without one, and the one in which days and months begin.
+        coverage : DataFrame, optional
+            ``force``, ``month``, ``rows``: which force-months are present. None means that the
+            whole window was observed.
+        name, licence : str
+            What the source calls itself, and its terms.
+
+        Raises
+        ------
+        CoordinateError
+            If the table has no CRS or one not in metres, geometries are not points or not
+            finite, or no event lies in `region`.
+        DateError
+            If times are missing, are not datetimes, mix zones with none, or name a wall-clock
+            time that a change of the clock skips or repeats.
+        UnknownNameError
+            If a column is missing; the message lists the near names.
+        TooFewEventsError
+            If the table is empty and the window is not given in full, or spans no area.
+        ParameterError
+            If `time_resolution` or `place_resolution` makes no sense.
+
+        Warns
+        -----
+        DataQualityWarning
+            Events outside the window, which are dropped and counted in ``source.dropped``; a
+            window that was not given.
+
+        Examples
+        --------
+        >>> from shapely import box
+        >>> table = gpd.GeoDataFrame(
+        ...     {"time": pd.to_datetime(["2024-03-01 22:15", "2024-03-02 01:40"])},
+        ...     geometry=gpd.points_from_xy([530_010.0, 530_400.0], [180_020.0, 180_300.0]),
+        ...     crs=27700,
+        ... ).assign(offence="Burglary")
+        >>> Events.from_geodataframe(
+        ...     table,
+        ...     time_resolution="exact",
+        ...     region=box(530_000, 180_000, 531_000, 181_000),
+        ...     start="2024-03-01",
+        ...     end="2024-04-01",
+        ... )
+        <Events: 2 of Burglary, 2024-03-01 to 2024-03-31, exact times
+         exact places, region of 1.0 km², source unnamed>
+        """
+        from hotspot.data.own_table import Window, events_from_table
+
+        return events_from_table(
+            table,
+            Window(region=region, start=start, end=end, time_zone=time_zone),
+            time_resolution=time_resolution,
+            place_resolution=place_resolution,
+            columns=(time, offence),
+            coverage=coverage,
+            source=Source(name=name, licence=licence),
+        )
+
+    @classmethod
+    def from_parquet(cls, path: str | os.PathLike[str]) -> Events:
+        """Read events that :meth:`to_parquet` wrote.
+
+        Raises
+        ------
+        MissingFileError
+            If there is no file.
+        FileFormatError
+            If the file is damaged, was changed since it was written (its content hash does
+            not match), or is GeoParquet without a window.
+        """
+        from hotspot.data.geoparquet import read_events
+
+        return read_events(path)
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the events, their window and their source to GeoParquet, without loss.
+
+        Any program that reads GeoParquet can open the file. It is written whole or not at
+        all: an interrupted write leaves what was there before.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from shapely import box
+        >>> empty = gpd.GeoDataFrame(
+        ...     {"time": pd.to_datetime([]), "offence": []}, geometry=[], crs=27700
+        ... )
+        >>> events = Events.from_geodataframe(
+        ...     empty, time_resolution="day", region=box(0, 0, 1e3, 1e3), start="2024", end="2025"
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder) / "events.parquet"
+        ...     events.to_parquet(path)
+        ...     Events.from_parquet(path).content_hash() == events.content_hash()
+        True
+        """
+        from hotspot.data.geoparquet import write_events
+
+        write_events(self, path)
+
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        offences = self.table["offence"].unique()
+        kinds = f"{len(offences)} offences" if len(offences) > 2 else " and ".join(offences)
+        first, last = self._first_and_last(self.start, self.end)
+        times = {"exact": "exact times"}.get(
+            self.time_resolution, f"times by the {self.time_resolution}"
+        )
+        spacing = self.place_resolution
+        places = f"places to {spacing:.0f} m" if spacing else "exact places"
+        return (
+            f"<Events: {len(self):,}{' of ' if len(offences) else ''}{kinds}, "
+            f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {times}\n"
+            f" {places}, region of {self.region.area / 1e6:,.1f} km², source {self.source.name}>"
+        )
 
     def before(self, end: pd.Timestamp) -> Events:
         """The events strictly before `end`, with the window cut there; what a model may see."""
@@ -113,3 +274,114 @@ class Events:
         points = self.table.geometry
         columns = np.column_stack([days.to_numpy(float), points.x.to_numpy(), points.y.to_numpy()])
         return columns[np.lexsort(columns.T[::-1])]
+
+    def select(
+        self,
+        *,
+        offences: str | Iterable[str] | None = None,
+        region: gpd.GeoDataFrame | gpd.GeoSeries | BaseGeometry | None = None,
+        start: str | pd.Timestamp | None = None,
+        end: str | pd.Timestamp | None = None,
+    ) -> Events:
+        """The events of some offences, of a part of the region or of the window.
+
+        Parameters
+        ----------
+        offences : str or iterable of str, optional
+            Names as in the table.
+        region : GeoDataFrame, GeoSeries or (Multi)Polygon, optional
+            The new region is what it shares with the old one: nobody looked outside that. A
+            bare polygon is taken to be in the CRS of the events.
+        start, end : str or Timestamp, optional
+            Instants inside the window; without a zone they are local.
+
+        Returns
+        -------
+        Events
+            What was left out is counted in ``source.dropped`` as "not selected". The place
+            resolution, a property of the source, stays.
+
+        Raises
+        ------
+        UnknownNameError
+            If an offence is neither in the table nor a crime type of police.uk.
+        RegionError
+            If the two regions do not overlap.
+        CoverageError
+            If `start` or `end` lies outside the window.
+        ResolutionError
+            If they cut through a month or day of events that were recorded by it.
+        """
+        window = (
+            self.start if start is None else self._instant_inside(start),
+            self.end if end is None else self._instant_inside(end),
+        )
+        if not window[0] < window[1]:
+            raise CoverageError(f"start {window[0]} is not before end {window[1]}.")
+        keep = (self.table["time"] >= window[0]).to_numpy() & (self.table["time"] < window[1])
+        area = self.region
+        if offences is not None:
+            present = self.table["offence"].unique()
+            keep &= self.table["offence"].isin(known_offences(offences, {*present, *OFFENCES}))
+        if region is not None:
+            area = self._shared_with(region)
+            keep &= self.table.geometry.intersects(area).to_numpy()
+        table = self.table[keep.to_numpy()].reset_index(drop=True)
+        left_out = self.source.dropped.get("not selected", 0) + len(self.table) - len(table)
+        return replace(
+            self,
+            table=table,
+            region=area,
+            start=window[0],
+            end=window[1],
+            coverage=self._coverage_within(*window),
+            source=replace(
+                self.source,
+                rows_kept=self.source.rows_kept - len(self.table) + len(table),
+                dropped={**self.source.dropped, "not selected": left_out},
+            ),
+            report=None,
+        )
+
+    def content_hash(self) -> str:
+        """SHA-256 of what the events say: rows, window, coverage and resolutions.
+
+        It does not depend on the order of the rows, on the source's name or on the file they
+        came from. A forecast carries it as ``input_sha256``.
+        """
+        return content_hash(self)
+
+    def _instant_inside(self, when: str | pd.Timestamp) -> pd.Timestamp:
+        local = local_timestamp(when, self.time_zone)
+        if not self.start <= local <= self.end:
+            raise CoverageError(
+                f"{local} lies outside the recorded window, {self.start} to {self.end}."
+            )
+        unit = {"month": "a month", "day": "a day"}.get(self.time_resolution)
+        whole = local == local.normalize() and (self.time_resolution != "month" or local.day == 1)
+        if unit and not whole:
+            raise ResolutionError(
+                f"{local} is not the beginning of {unit}, and times were recorded by the "
+                f"{self.time_resolution}."
+            )
+        return local.tz_convert("UTC")
+
+    def _shared_with(self, region: object) -> BaseGeometry:
+        polygon, crs = region_polygon(region, crs=self.table.crs)
+        if not crs.equals(self.table.crs, ignore_axis_order=True):
+            polygon = gpd.GeoSeries([polygon], crs=crs).to_crs(self.table.crs).iloc[0]
+        shared = polygon.intersection(self.region)
+        if shared.area == 0:
+            raise RegionError("The region does not overlap the one the events were recorded in.")
+        return shared
+
+    def _coverage_within(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame | None:
+        if self.coverage is None:
+            return None
+        first, last = self._first_and_last(start, end)
+        inside = self.coverage["month"].between(f"{first:%Y-%m}", f"{last:%Y-%m}")
+        return self.coverage[inside].reset_index(drop=True)
+
+    def _first_and_last(self, start: pd.Timestamp, end: pd.Timestamp) -> list[pd.Timestamp]:
+        """First instant of [start, end) and last before its end, local."""
+        return [edge.tz_convert(self.time_zone) for edge in (start, end - pd.Timedelta(1, "us"))]
