@@ -16,6 +16,7 @@ from hotspot.errors import (
     GridMismatchError,
     ParameterError,
     RegionError,
+    UnknownNameError,
 )
 
 _COUNT_AGAIN = (
@@ -34,6 +35,11 @@ def region_polygon(
         system = CRS.from_user_input(region.crs)
         parts = np.asarray(region.geometry.values)
     else:
+        if not isinstance(region, BaseGeometry):
+            raise RegionError(
+                "The region must be a GeoDataFrame, a GeoSeries or a shapely polygon, got a "
+                f"{type(region).__name__}."
+            )
         system = CRS.from_user_input(crs if crs is not None else 27700)
         parts = np.asarray([region], dtype=object)
     _require_metres(system)
@@ -62,6 +68,9 @@ def _require_metres(system: CRS) -> None:
 
 def local_timestamp(when: str | pd.Timestamp, time_zone: str) -> pd.Timestamp:
     """`when` as an instant in `time_zone`; without a zone of its own it is local already."""
+    if isinstance(when, int | float):
+        # pandas would take 2019 for 2019 nanoseconds after 1970.
+        raise DateError(f'{when!r} is a number, not a date; write it like "2019-01-31".')
     try:
         stamp = pd.Timestamp(when)
     except (ValueError, TypeError):
@@ -70,7 +79,17 @@ def local_timestamp(when: str | pd.Timestamp, time_zone: str) -> pd.Timestamp:
         ) from None
     if pd.isna(stamp):
         raise DateError(f"{when!r} is not a date.")
-    return stamp.tz_localize(time_zone) if stamp.tz is None else stamp.tz_convert(time_zone)
+    try:
+        return stamp.tz_localize(time_zone) if stamp.tz is None else stamp.tz_convert(time_zone)
+    except KeyError:
+        raise UnknownNameError(
+            f'{time_zone!r} is not a time zone; give one like "Europe/London".'
+        ) from None
+    except ValueError as error:
+        raise DateError(
+            f"{stamp} does not name one instant in {time_zone}: clocks change there ({error}). "
+            "Give it with its offset from UTC."
+        ) from None
 
 
 def require_variable(forecast: xr.Dataset, name: str) -> xr.DataArray:

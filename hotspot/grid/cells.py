@@ -46,7 +46,10 @@ class Grid:
 
     @classmethod
     def over(
-        cls, region: gpd.GeoDataFrame | gpd.GeoSeries | BaseGeometry, *, cell_size: float = 250.0,
+        cls,
+        region: gpd.GeoDataFrame | gpd.GeoSeries | BaseGeometry,
+        *,
+        cell_size: float = 250.0,
         crs: object = None,
     ) -> Grid:
         """Lay the grid over `region`.
@@ -86,14 +89,16 @@ class Grid:
                 f"{east - west:.0f} m by {north - south:.0f} m. Give a smaller cell."
             )
         first_x, first_y = np.floor(west / size), np.floor(south / size)
-        nx = int(np.ceil(east / size) - first_x)
-        ny = int(np.ceil(north / size) - first_y)
-        if nx * ny > MAX_CELLS:
+        with np.errstate(invalid="ignore"):  # both ends overflow where the cell is minute
+            columns, rows = np.ceil(east / size) - first_x, np.ceil(north / size) - first_y
+        if not columns * rows <= MAX_CELLS:
+            width, height = east - west, north - south
+            smallest = max(np.sqrt(width * height / MAX_CELLS), max(width, height) / MAX_CELLS)
             raise GridError(
-                f"cell_size={cell_size:g} m gives {nx * ny:,} cells, over the limit of "
-                f"{MAX_CELLS:,}. The smallest cell that fits here is about "
-                f"{size * np.sqrt(nx * ny / MAX_CELLS):.0f} m."
+                f"cell_size={size:g} m gives more than the limit of {MAX_CELLS:,} cells. The "
+                f"smallest cell that fits here is about {smallest:.2g} m."
             )
+        nx, ny = int(columns), int(rows)
         x_edges = (first_x + np.arange(nx + 1)) * size
         y_edges = (first_y + np.arange(ny + 1)) * size
         return cls(
@@ -156,8 +161,10 @@ def _checked_cell_size(cell_size: float) -> float:
 def _slot(values: FloatArray, centres: FloatArray, size: float) -> IntArray:
     """Index of the half-open cell [centre - size/2, centre + size/2) of each value, -1 outside."""
     values = np.asarray(values, float)
+    # Rows without a place carry NaN or infinity; comparisons below would put infinity in a cell.
+    values = np.where(np.isfinite(values), values, -np.inf)
     low = centres[0] - size / 2
-    scaled = np.where(np.isfinite(values), (values - low) / size, -1.0)
+    scaled = (values - low) / size
     index = np.clip(np.floor(scaled), -1, centres.size).astype(np.int64)
     index -= values < low + index * size
     index += values >= low + (index + 1) * size
@@ -180,8 +187,8 @@ def _boxes(west, south, east, north, where):
 
 def _add_area(part, area, boxes, x_edges, y_edges) -> None:
     low_x, low_y, high_x, high_y = part.bounds
-    columns = slice(max(np.searchsorted(x_edges, low_x) - 1, 0), np.searchsorted(x_edges, high_x) + 1)
-    rows = slice(max(np.searchsorted(y_edges, low_y) - 1, 0), np.searchsorted(y_edges, high_y) + 1)
+    columns = slice(max(np.searchsorted(x_edges, low_x) - 1, 0), np.searchsorted(x_edges, high_x))
+    rows = slice(max(np.searchsorted(y_edges, low_y) - 1, 0), np.searchsorted(y_edges, high_y))
     window = np.zeros(area.shape, bool)
     window[rows, columns] = True
     squares = boxes(window)

@@ -28,8 +28,9 @@ def make_periods(
     count : int, optional
         Number of periods, instead of `end`.
     length : str
-        "month", "week", "day" or a pandas offset such as "14D". Months, weeks and days
-        follow the local calendar, so a day across a clock change has 23 or 25 hours.
+        "month", "week", "day" or a pandas offset such as "14D" or "6h". Months, weeks and
+        days follow the local calendar, so a day across a clock change has 23 or 25 hours;
+        hours are elapsed time.
     time_zone : str
         The zone in which periods begin.
 
@@ -41,9 +42,13 @@ def make_periods(
     Raises
     ------
     DateError
-        If `start` is not a date, or does not begin a period (a month that starts mid-month).
+        If `start` is not a date, or does not begin a period (a month that starts mid-month, a
+        day that starts at noon), or clocks skip or repeat it.
     ParameterError
-        If neither or both of `end` and `count` are given, or no whole period fits.
+        If neither or both of `end` and `count` are given, `count` or `length` is not positive,
+        or no whole period fits.
+    UnknownNameError
+        If there is no such time zone.
 
     Examples
     --------
@@ -52,30 +57,39 @@ def make_periods(
     (3, '2019-02-01')
     """
     first = local_timestamp(start, time_zone)
-    frequency = _ALIASES.get(length, length)
+    offset = _offset(length)
     if (end is None) == (count is None):
         raise ParameterError("Give either `end` or `count`, and not both.")
-    # Wall-clock arithmetic: ranges are made without a zone, then placed in it.
-    wall = first.tz_localize(None)
-    try:
-        offset = pd.tseries.frequencies.to_offset(frequency)
-    except ValueError:
-        raise ParameterError(
-            f'length={length!r} is not understood; give "month", "week", "day" or an offset like "14D".'
-        ) from None
-    if not offset.is_on_offset(wall):
-        raise DateError(f"{wall} does not begin a {length}; give the first instant of one.")
-    if count is not None:
-        if count < 1:
-            raise ParameterError(f"count must be at least 1, got {count}.")
-        edges = pd.date_range(wall, periods=count + 1, freq=offset)
-    else:
-        last = local_timestamp(end, time_zone).tz_localize(None)
-        edges = pd.date_range(wall, last, freq=offset)
+    if count is not None and (isinstance(count, bool) or count != int(count) or count < 1):
+        raise ParameterError(f"count must be a whole number of at least 1, got {count!r}.")
+    last = None if end is None else local_timestamp(end, time_zone)
+    # Hours are elapsed time. Days and longer are wall-clock: a month that began an hour late
+    # because clocks changed inside the one before would not be a month.
+    follows_calendar = not isinstance(offset, pd.offsets.Tick) or isinstance(offset, pd.offsets.Day)
+    if follows_calendar:
+        first = first.tz_localize(None)
+        last = None if last is None else last.tz_localize(None)
+        if first != first.normalize() or not offset.is_on_offset(first):
+            raise DateError(f"{first} does not begin a {length}; give the first instant of one.")
+    edges = pd.date_range(first, last, periods=None if count is None else count + 1, freq=offset)
     if len(edges) < 2:
         raise ParameterError(f"No whole {length} lies between {start} and {end}.")
-    edges = edges.tz_localize(time_zone)
+    if follows_calendar:
+        edges = edges.tz_localize(time_zone)
     return pd.IntervalIndex.from_breaks(edges, closed="left")
+
+
+def _offset(length: str):
+    try:
+        offset = pd.tseries.frequencies.to_offset(_ALIASES.get(length, length))
+    except (TypeError, ValueError):
+        offset = None
+    if offset is None or offset.n < 1:
+        raise ParameterError(
+            f'length={length!r} is not understood; give "month", "week", "day" or an offset of at '
+            'least one unit like "14D".'
+        )
+    return offset
 
 
 def period_days(periods: pd.IntervalIndex):
