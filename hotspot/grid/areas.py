@@ -22,6 +22,7 @@ from hotspot.errors import (
 from hotspot.grid.cells import Grid
 
 _SLIVER = 0.01  # two outlines may overlap by this share of the smaller before they are refused
+_DISAGREEMENT = 0.02  # share of the region up to which narrow gaps pass for inexact outlines
 _UNCOVERED = 1e-3  # share of the region that may lie in no area before a warning
 
 
@@ -140,10 +141,11 @@ def area_weights(grid: Grid, areas: gpd.GeoDataFrame, *, by: str) -> tuple[csr_a
     Notes
     -----
     Outlines from two sources disagree a little: generalised LSOAs leave slivers of a borough
-    uncovered. A gap narrower than a cell is taken for such a disagreement, and its part of
-    the cell is shared among the areas that touch the cell, in proportion; sliver overlaps
-    likewise. So totals are conserved. A wider gap is land that belongs to no area given, and
-    weights leave it out. Only cells on an edge are intersected.
+    uncovered (up to 2 % of it). Gaps narrower than a cell that make up at most 2 % of the region
+    are taken for such a disagreement, and their part of a cell is shared among the areas that
+    touch the cell, in proportion; sliver overlaps
+    likewise. So totals are conserved. Other gaps are land that belongs to no area given, and
+    weights leave them out. Only cells on an edge are intersected.
 
     Examples
     --------
@@ -242,7 +244,7 @@ def _shared_areas(polygons: np.ndarray, parts: np.ndarray):
 
 
 def _wide_gaps(grid: Grid, polygons, parts, covered: FloatArray) -> FloatArray:
-    """Square metres of each touched cell's inside part that lie in a gap at least a cell wide."""
+    """Square metres of each touched cell's inside part that lie in a gap that is no sliver."""
     gap_area = np.zeros(len(parts))
     open_cells = np.flatnonzero((covered > 0) & (covered < 1 - 1e-9))
     if open_cells.size == 0:
@@ -253,6 +255,8 @@ def _wide_gaps(grid: Grid, polygons, parts, covered: FloatArray) -> FloatArray:
     reach = 0.499 * grid.cell_size
     wide = gap.buffer(-reach, join_style="mitre").buffer(reach, join_style="mitre")
     wide = shapely.intersection(wide, gap)
+    if gap.area - wide.area > _DISAGREEMENT * grid.region.area:
+        wide = gap
     shapely.prepare(wide)
     open_cells = open_cells[shapely.intersects(wide, parts[open_cells])]
     gap_area[open_cells] = shapely.area(shapely.intersection(parts[open_cells], wide))

@@ -131,11 +131,19 @@ def test_one_borough_of_a_wider_region_gets_only_its_own_land():
 
 
 def test_a_sliver_gap_is_shared_by_the_areas_that_touch_the_cell():
-    """A 10 m gap between two halves of one 100 m cell: 40 and 50 m become 4/9 and 5/9."""
-    parts = areas_of(box(0, 0, 40, 100), box(50, 0, 100, 100))
-    grid = Grid.over(box(0, 0, 100, 100), cell_size=100)
+    """A gap of 10 m in 1 km cuts the fifth cell: 40 and 50 m of it become 4/9 and 5/9."""
+    parts = areas_of(box(0, 0, 440, 100), box(450, 0, 1000, 100))
+    grid = Grid.over(box(0, 0, 1000, 100), cell_size=100)
     weights, _ = area_weights(grid, parts, by="name")
-    np.testing.assert_allclose(weights.toarray().ravel(), [4 / 9, 5 / 9], rtol=1e-12)
+    np.testing.assert_allclose(weights.toarray()[:, 4], [4 / 9, 5 / 9], rtol=1e-12)
+    np.testing.assert_allclose(weights.sum(axis=0), 1.0, rtol=1e-12)
+
+
+def test_narrow_gaps_that_make_up_much_of_the_region_are_left_to_nobody():
+    """The gap is half a cell wide, but a quarter of the region: no disagreement of outlines."""
+    grid = Grid.over(box(0, 0, 200, 100), cell_size=100)
+    weights, _ = area_weights(grid, areas_of(box(0, 0, 150, 100)), by="name")
+    np.testing.assert_allclose(weights.toarray(), [[1.0, 0.5]], rtol=1e-12)
 
 
 def test_a_gap_of_one_cell_is_left_to_nobody():
