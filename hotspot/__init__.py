@@ -12,7 +12,7 @@ _names = {
     "data.events": ["Events", "Source"],
     "data.police_uk": ["read_police_uk"],
     "data.places": ["load_boroughs", "load_lsoas"],
-    "data.sample": ["sample_path"],
+    "data.sample": ["load_sample", "sample_path"],
     "grid.cells": ["Grid"],
     "grid.periods": ["make_periods"],
     "grid.areas": ["area_weights", "sum_over_areas"],
