@@ -14,7 +14,7 @@ from hotspot.backtesting.folds import Fold
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError
 from hotspot.forecast.issue import QUANTILES, issue_forecast
-from hotspot.grid.areas import sum_over_areas
+from hotspot.grid.areas import area_weights, sum_over_areas
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import count_events
 from hotspot.models.protocol import Model
@@ -90,6 +90,7 @@ def backtest(
     _require_work(models, folds, workers)
     observed = [count_events(events, grid, fold.periods) for fold in folds]
     digests = {fold.cutoff: fold.past(events).content_hash() for fold in folds}
+    weights = None if areas is None else area_weights(grid, areas, by=by)
     children = rng.spawn(len(models) * len(folds))
     jobs = [(*pair, child) for pair, child in zip(product(models, folds), children, strict=True)]
 
@@ -102,8 +103,7 @@ def backtest(
             rng=child,
             size=size,
             quantiles=quantiles,
-            areas=areas,
-            by=by,
+            areas=weights,
             keep_members=keep_members,
             input_sha256=digests[fold.cutoff],
         )

@@ -15,6 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.sparse import csr_array
 
 from hotspot._checks import local_timestamp
 from hotspot._typing import FloatArray
@@ -36,7 +37,7 @@ def issue_forecast(
     rng: np.random.Generator,
     size: int = 1000,
     quantiles: Sequence[float] = QUANTILES,
-    areas: gpd.GeoDataFrame | None = None,
+    areas: gpd.GeoDataFrame | tuple[csr_array, np.ndarray] | None = None,
     by: str = "name",
     issued_at: pd.Timestamp | str | None = None,
     keep_members: bool = False,
@@ -70,7 +71,7 @@ def issue_forecast(
         Number of simulated futures. The outer quantiles need some: 0.025 needs at least 40.
     quantiles : sequence of float
         Levels in (0, 1), ascending.
-    areas : GeoDataFrame, optional
+    areas : GeoDataFrame, or what `area_weights` gave for one, optional
         Boroughs, wards or LSOAs to give bounds for as well. A cell on a border is shared out
         by the area inside each, so sums over areas may be fractional. An area that no cell
         of the region touches is NaN.
@@ -272,9 +273,9 @@ def _moments(fitted: FittedModel, periods: pd.IntervalIndex) -> tuple[FloatArray
     return expected, variance
 
 
-def _weights_of(grid: Grid, areas: gpd.GeoDataFrame, by: str):
+def _weights_of(grid: Grid, areas, by: str):
     """Share of each inside cell in each area, (n_areas, n_inside), and the areas' names."""
-    weights, names = area_weights(grid, areas, by=by)
+    weights, names = areas if isinstance(areas, tuple) else area_weights(grid, areas, by=by)
     return weights.tocsr()[:, np.flatnonzero(grid.inside)], np.array([str(name) for name in names])
 
 
