@@ -133,10 +133,14 @@ def _in_order(work: Callable, jobs: list, workers: int, progress: bool) -> list:
     """Results in the order of `jobs`, whichever thread was first."""
     from tqdm.auto import tqdm
 
+    def counted(results):
+        return list(tqdm(results, "forecasts", len(jobs), disable=not progress))
+
+    if workers == 1:
+        return counted(map(work, jobs))
     with ThreadPoolExecutor(workers) as pool:
-        results = pool.map(work, jobs)
         try:
-            return list(tqdm(results, "forecasts", len(jobs), disable=not progress))
+            return counted(pool.map(work, jobs))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
