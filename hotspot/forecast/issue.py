@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from hotspot._checks import local_timestamp
 from hotspot._typing import FloatArray
-from hotspot.errors import ForecastError, LeakError, ParameterError
+from hotspot.errors import ForecastError, GridMismatchError, LeakError, ParameterError
 from hotspot.forecast.ensemble import cell_quantiles, require_room, simulate_futures
 from hotspot.forecast.entropy import child_of
 from hotspot.forecast.schema import check_forecast
@@ -107,6 +107,8 @@ def issue_forecast(
         (zero claims that an offence is impossible there), or its parameters are not JSON.
     RegionError, UnknownNameError
         If `areas` are invalid or in another CRS, or have no column `by`.
+    GridMismatchError
+        If weights were made for another grid.
 
     Notes
     -----
@@ -273,9 +275,14 @@ def _moments(fitted: FittedModel, periods: pd.IntervalIndex) -> tuple[FloatArray
     return expected, variance
 
 
-def _weights_of(grid: Grid, areas, by: str):
+def _weights_of(grid: Grid, areas, by: str) -> tuple[csr_array, np.ndarray]:
     """Share of each inside cell in each area, (n_areas, n_inside), and the areas' names."""
     weights, names = areas if isinstance(areas, tuple) else area_weights(grid, areas, by=by)
+    if weights.shape != (len(names), grid.inside.size):
+        raise GridMismatchError(
+            f"The weights of areas are {weights.shape}, for {len(names)} areas on a grid of "
+            f"{grid.inside.size} cells. Make them with area_weights(fitted.grid, areas, by=...)."
+        )
     return weights.tocsr()[:, np.flatnonzero(grid.inside)], np.array([str(name) for name in names])
 
 
