@@ -86,6 +86,20 @@ def backtest(
     -----
     Memory is about models x folds x cells x (24 + 4 x quantiles) bytes. A forecast that a
     model cannot make raises; nothing is left out silently.
+
+    Examples
+    --------
+    >>> from hotspot import HistoricalRate, hit_rate, load_boroughs, read_police_uk
+    >>> from hotspot import rolling_origin, sample_path
+    >>> archive = sample_path("police_uk/archive.zip")
+    >>> events = read_police_uk(archive, offences="Burglary", region=load_boroughs("Camden"))
+    >>> models = {"one year": HistoricalRate("12 months"), "two": HistoricalRate("24 months")}
+    >>> result = backtest(
+    ...     models, events, Grid.over(events.region, cell_size=500),
+    ...     rolling_origin("2024-01", "2025-01"), rng=np.random.default_rng(1), size=100)
+    >>> caught = hit_rate(result, result["observed_count"], area_share=0.2)
+    >>> caught.dims, caught.mean(["fold", "step"]).round(2).values.tolist()
+    (('model', 'fold', 'step'), [0.38, 0.38])
     """
     _require_work(models, folds, workers)
     observed = [count_events(events, grid, fold.periods) for fold in folds]

@@ -143,6 +143,11 @@ def save_area_forecast(
         If there is no column `by`, or an area of the forecast is not in it.
     RegionError
         If `areas` have no CRS.
+
+    Examples
+    --------
+    >>> save_area_forecast(forecast, boroughs, "boroughs.geojson")  # doctest: +SKIP
+    PosixPath('boroughs.geojson')
     """
     path = Path(path)
     _require_suffix(path, [".parquet", ".geojson"])
