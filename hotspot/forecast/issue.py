@@ -147,11 +147,13 @@ def issue_forecast(
     child, entropy = child_of(rng)
     levels = _checked_levels(quantiles, size)
     issued_at = _checked_issue(issued_at, fitted, periods)
-    require_room(fitted.grid, len(periods), size, keep_members=keep_members)
     expected, variance = _moments(fitted, periods)
-    weights, names = (None, None) if areas is None else _weights_of(fitted.grid, areas, by)
+    weights, names = (None, ()) if areas is None else _weights_of(fitted.grid, areas, by)
+    require_room(
+        fitted.grid, len(periods), size=size, n_areas=len(names), keep_members=keep_members
+    )
     futures = simulate_futures(
-        fitted, periods, size, child, weights=weights, keep_members=keep_members
+        fitted, periods, size=size, rng=child, weights=weights, keep_members=keep_members
     )
     variables = {
         "expected_count": (("time", "y", "x"), expected),
@@ -174,10 +176,22 @@ def issue_forecast(
         )
     if keep_members:
         variables["simulated_count"] = (("member", "time", "y", "x"), futures.members)
+    coordinates = _coordinates(fitted.grid, periods, levels)
+    if weights is not None:
+        coordinates["area"] = names
+    if keep_members:
+        coordinates["member"] = np.arange(size)
     forecast = xr.Dataset(
         {name: (dims, values, _LABELS[name]) for name, (dims, values) in variables.items()},
-        coords=_coordinates(fitted.grid, periods, levels, names, size if keep_members else None),
-        attrs=_attributes(fitted, periods, entropy, size, issued_at, input_sha256),
+        coords=coordinates,
+        attrs={
+            **_attributes(fitted),
+            "issued_at": issued_at.isoformat(),
+            "entropy": entropy,
+            "n_members": int(size),
+            "time_zone": str(periods.left.tz),
+            "input_sha256": input_sha256,
+        },
     )
     return check_forecast(forecast)
 
@@ -300,8 +314,8 @@ def _touched(weights) -> np.ndarray:
     return np.asarray(weights.sum(axis=1)).ravel() > 0
 
 
-def _coordinates(grid: Grid, periods, levels, names, members) -> dict[str, object]:
-    coordinates = {
+def _coordinates(grid: Grid, periods: pd.IntervalIndex, levels: FloatArray) -> dict[str, object]:
+    return {
         "time": periods.left.tz_localize(None),
         "y": ("y", grid.y, {"units": "m"}),
         "x": ("x", grid.x, {"units": "m"}),
@@ -313,14 +327,10 @@ def _coordinates(grid: Grid, periods, levels, names, members) -> dict[str, objec
             {"long_name": "area of the cell inside the region", "units": "m2"},
         ),
     }
-    if names is not None:
-        coordinates["area"] = names
-    if members is not None:
-        coordinates["member"] = np.arange(members)
-    return coordinates
 
 
-def _attributes(fitted, periods, entropy, size, issued_at, input_sha256) -> dict[str, object]:
+def _attributes(fitted: FittedModel) -> dict[str, object]:
+    """What the forecast keeps of the model."""
     from hotspot import __version__
 
     try:
@@ -329,18 +339,13 @@ def _attributes(fitted, periods, entropy, size, issued_at, input_sha256) -> dict
         raise ForecastError(f"The parameters of {fitted.name} are not JSON: {error}.") from error
     authority = fitted.grid.crs.to_authority(min_confidence=100)
     return {
-        "issued_at": issued_at.isoformat(),
         "data_cutoff": fitted.data_cutoff.isoformat(),
         "model": fitted.name,
         "parameters": parameters,
-        "entropy": entropy,
-        "n_members": int(size),
         "interval_kind": fitted.interval_kind,
-        "time_zone": str(periods.left.tz),
         "time_resolution": fitted.time_resolution,
         "place_resolution": float(fitted.place_resolution),
         "cell_size": float(fitted.grid.cell_size),
         "crs": ":".join(authority) if authority else fitted.grid.crs.to_wkt(),
-        "input_sha256": input_sha256,
         "hotspot_version": __version__,
     }

@@ -333,6 +333,8 @@ def test_more_futures_than_fit_in_memory_are_refused_with_an_estimate():
         issue(size=10**9)
     with pytest.raises(ParameterError, match="do not keep the members"):
         issue(size=10**8, keep_members=True)
+    with pytest.raises(ParameterError, match=r"and 2 areas would take at least 7\.5 GiB"):
+        issue(size=2 * 10**8, areas=west_and_east())  # (24 + 16) bytes a future
 
 
 @pytest.mark.parametrize("expected", [0.0, -1.0, np.nan, np.inf])
