@@ -51,6 +51,9 @@ _names = {
         "hottest_cells",
     ],
     "evaluate.comparison": ["compare"],
+    "plot.maps": ["plot_forecast", "plot_bounds"],
+    "plot.areas": ["plot_area_bounds"],
+    "plot.curves": ["plot_capture_curve", "plot_calibration", "plot_pit"],
 }
 
 __getattr__, __dir__, __all__ = _lazy.attach(
