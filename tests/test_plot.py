@@ -21,7 +21,7 @@ from hotspot.plot import (
     plot_forecast,
     plot_pit,
 )
-from hotspot.plot.maps import round_length
+from hotspot.plot.maps import round_length, square_root_ticks
 from hotspot.plot.style import LINE_COLOURS, map_colours
 
 mpl.use("Agg")
@@ -157,10 +157,34 @@ def test_the_map_lies_where_the_cells_lie():
 def test_the_colour_bar_names_unit_scale_and_values_beyond_it():
     ax = plot_forecast(small_forecast(), vmax=0.1)
     bar = colour_bar(ax)
-    assert "Expected recorded offences per 250 m cell" in bar.ax.get_ylabel()
+    assert "Expected recorded offences, 250 m cells" in bar.ax.get_ylabel()
     assert "square root" in bar.ax.get_ylabel()
     assert bar.extend == "max"
     assert colour_bar(plot_forecast(small_forecast(), vmax=100.0)).extend == "neither"
+
+
+def test_a_chance_is_shown_on_a_plain_scale_from_0_to_1():
+    image = plot_forecast(small_forecast(), variable="probability").images[0]
+    assert (image.norm.vmin, image.norm.vmax, image.norm.gamma) == (0, 1, 1)
+    assert "square root" not in image.colorbar.ax.get_ylabel()
+
+
+@pytest.mark.parametrize("top", [0.013, 0.5, 3.2, 8.0, 99.0, 1e4])
+def test_ticks_of_the_square_root_bar_are_round_and_apart(top):
+    ticks = square_root_ticks(top)
+    assert ticks[0] == 0
+    assert 4 <= len(ticks) <= 9
+    assert max(ticks) <= top
+    assert np.diff(np.sqrt(np.array(ticks) / top)).min() > 0.07
+    assert {f"{tick:.0e}"[0] for tick in ticks[1:]} <= {"1", "2", "5"}
+
+
+def test_one_model_and_fold_of_a_backtest_says_which_it_is():
+    plain = small_forecast(1)
+    plain.attrs = {}
+    one = plain.assign_coords(model="count", data_cutoff="2019-12-01T00:00:00+00:00")
+    ax = plot_forecast(one.rename_dims(time="step").expand_dims("fold"))
+    assert ax.get_xlabel().endswith("Model: count. Data before 2019-12-01.")
 
 
 def test_the_title_names_the_month_and_the_caption_what_is_shown():
@@ -309,6 +333,11 @@ def test_a_variable_that_is_not_there_is_refused():
 def test_a_table_that_is_none_is_refused():
     with pytest.raises(ParameterError, match=r"lacks .*calibration_table"):
         plot_calibration(xr.Dataset({"actual": ("level", [0.5])}))
+    many = xr.Dataset(
+        {name: (("level", "fold"), np.ones((1, 2))) for name in ("actual", "lower", "upper")}
+    )
+    with pytest.raises(ParameterError, match=r"several values along \['fold'\]"):
+        plot_calibration(many)
     with pytest.raises(ParameterError, match="needs the dimension 'area_share'"):
         plot_capture_curve(xr.DataArray([0.0, 1.0], dims=["fold"]))
     with pytest.raises(ParameterError, match="holds no number"):

@@ -66,11 +66,12 @@ def plot_capture_curve(
             label=name or "forecast",
             **line_style(position),
         )
+    shown = [line.get_ydata()[line.get_xdata() <= max_share] for line in ax.lines[1:]]
     ax.set_xlim(0, max_share)
-    ax.set_ylim(0, 1 if max_share == 1 else None)
+    ax.set_ylim(0, min(1.0, 1.05 * max(float(np.max(line, initial=0)) for line in shown)))
     _finish(ax, "Share of area flagged, hottest first", "Share of recorded offences in it")
     _per_cent(ax)
-    ax.legend(loc="lower right", fontsize=8, frameon=False)
+    _legend(ax, "lower right")
     return ax
 
 
@@ -101,6 +102,10 @@ def plot_calibration(table: xr.Dataset, *, ax=None):
         raise ParameterError(
             f"table lacks {sorted(missing)}; make it with calibration_table(pit, rng=...)."
         )
+    table = table.squeeze([dim for dim, n in table.sizes.items() if n == 1 and dim != "level"])
+    spare = sorted(set(table.dims) - {"level", "model"})
+    if spare:
+        raise ParameterError(f"table holds several values along {spare}; select one of them.")
     ax = new_axes(ax, figsize=(5.0, 4.8))
     ax.plot([0, 1], [0, 1], color=PALE, linewidth=0.8, linestyle=(0, (1, 2)), label="as stated")
     for position, (name, actual) in enumerate(_lines(table["actual"], "level")):
@@ -123,7 +128,7 @@ def plot_calibration(table: xr.Dataset, *, ax=None):
     ax.set_aspect("equal")
     _finish(ax, "Nominal level of the interval", "Share of counts inside it")
     _per_cent(ax)
-    ax.legend(loc="upper left", fontsize=8, frameon=False)
+    _legend(ax, "upper left")
     return ax
 
 
@@ -167,6 +172,7 @@ def plot_pit(pit: xr.DataArray, *, bins: int = 20, ax=None):
         ax.stairs(
             density,
             edges,
+            baseline=None,
             linewidth=1.5,
             label="forecast" if name is None else str(name),
             **line_style(position),
@@ -174,7 +180,7 @@ def plot_pit(pit: xr.DataArray, *, bins: int = 20, ax=None):
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1.25 * top)
     _finish(ax, "Randomised PIT of each count", "Density")
-    ax.legend(loc="lower center", fontsize=8, frameon=False, ncols=len(models) + 1)
+    _legend(ax, "upper center", ncols=min(len(models) + 1, 4))
     return ax
 
 
@@ -196,8 +202,15 @@ def _finish(ax, xlabel: str, ylabel: str) -> None:
     clear_spines(ax, "left", "bottom")
 
 
-def _per_cent(ax) -> None:
-    from matplotlib.ticker import PercentFormatter
+def _legend(ax, where: str, **options) -> None:
+    ax.legend(
+        loc=where, fontsize=8, facecolor="white", edgecolor="none", framealpha=0.85, **options
+    )
 
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+
+def _per_cent(ax) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))

@@ -98,7 +98,8 @@ def plot_forecast(
     """
     values = _one_map(forecast, variable, time, quantile)
     ax = new_axes(ax, figsize=(8.0, 6.6 * _height_over_width(values) + 0.75))
-    image = _draw_cells(ax, values, _limits(values, variable, vmax))
+    top = _limits(values, variable, vmax)
+    image = _draw_cells(ax, values, top, gamma=1.0 if variable == "probability" else 0.5)
     _draw_outline(ax, outline, names, forecast)
     _frame(ax, values)
     _draw_scale_bar(ax, values)
@@ -167,6 +168,7 @@ def plot_bounds(
         f"Upper bound ({ends[1]:.3g} quantile)",
     )
     for ax, values, title in zip(axes, maps, titles, strict=True):
+        title += ": 0 everywhere" if (values.fillna(0) == 0).all() else ""
         image = _draw_cells(ax, values, top)
         _draw_outline(ax, outline, None, forecast)
         _frame(ax, values)
@@ -210,7 +212,7 @@ def _cell_size(values: xr.DataArray) -> float:
     return 1.0
 
 
-def _draw_cells(ax, values: xr.DataArray, top: float):
+def _draw_cells(ax, values: xr.DataArray, top: float, *, gamma: float = 0.5):
     from matplotlib.colors import PowerNorm
 
     half = _cell_size(values) / 2
@@ -220,7 +222,7 @@ def _draw_cells(ax, values: xr.DataArray, top: float):
         origin="lower",
         extent=(x[0] - half, x[-1] + half, y[0] - half, y[-1] + half),
         cmap=map_colours(),
-        norm=PowerNorm(0.5, vmin=0, vmax=top),
+        norm=PowerNorm(gamma, vmin=0, vmax=top),
         interpolation="nearest",
     )
 
@@ -339,10 +341,24 @@ def _draw_colour_bar(image, axes, values: xr.DataArray, variable: str, shown=Non
     bar = axes[0].figure.colorbar(
         image, ax=axes, shrink=0.75, aspect=28, pad=0.015, extend="max" if over else "neither"
     )
-    side = _cell_size(values)
-    unit = f"per {side:g} m cell"
-    label = f"{_LABELS.get(variable, variable)} {unit}\n(colours follow the square root)"
+    label = f"{_LABELS.get(variable, variable)}, {_cell_size(values):g} m cells"
+    if image.norm.gamma != 1:
+        label += "\n(colours follow the square root)"
+        bar.set_ticks(square_root_ticks(top))
+    bar.ax.yaxis.set_major_formatter("{x:g}")
     bar.set_label(label, fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK, length=3)
     bar.outline.set_edgecolor(PALE)
     bar.outline.set_linewidth(0.5)
+
+
+def square_root_ticks(top: float) -> list[float]:
+    """0 and round numbers up to `top` that lie well apart on a square-root scale."""
+    power = np.floor(np.log10(top))
+    round_numbers = [step * 10.0**k for k in (power, power - 1, power - 2) for step in (5, 2, 1)]
+    ticks: list[float] = []
+    for number in round_numbers:
+        place = np.sqrt(number / top)
+        if 0.07 < place <= 1 and all(abs(place - np.sqrt(t / top)) > 0.07 for t in ticks):
+            ticks.append(float(f"{number:g}"))
+    return [0.0, *sorted(ticks)]

@@ -60,6 +60,7 @@ def chosen(
     for dim in ("time", "step"):
         if dim in values.dims:
             values = _one_period(values, dim, time)
+    values = values.squeeze([d for d in values.dims if d not in keep and values.sizes[d] == 1])
     spare = [dim for dim in values.dims if dim not in keep]
     if spare:
         raise ParameterError(
@@ -101,10 +102,12 @@ def period_of(values: xr.DataArray) -> str:
 def caption_of(forecast: xr.Dataset) -> str:
     """What is shown and where it comes from, from what the forecast says of itself."""
     parts = ["Recorded offences, which are not all that happened."]
-    if "model" in forecast.attrs:
-        parts.append(f"Model: {forecast.attrs['model']}.")
-    if "data_cutoff" in forecast.attrs:
-        parts.append(f"Data before {forecast.attrs['data_cutoff'][:10]}.")
+    for name, sentence in (("model", "Model: {}."), ("data_cutoff", "Data before {:.10}.")):
+        value = forecast.attrs.get(name)
+        if value is None and name in forecast.coords and forecast[name].size == 1:
+            value = forecast[name].values.ravel()[0]  # one model and fold of a backtest
+        if value is not None:
+            parts.append(sentence.format(str(value)))
     return " ".join(parts)
 
 
