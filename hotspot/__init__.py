@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _names = {
     "data.events": ["Events", "Source"],
     "data.police_uk": ["read_police_uk"],
+    "data.police_uk_api": ["read_police_uk_json"],
     "data.places": ["load_boroughs", "load_lsoas"],
     "data.sample": ["load_sample", "sample_path"],
     "grid.cells": ["Grid"],
