@@ -75,22 +75,12 @@ def save_forecast(forecast: xr.Dataset, path: str | os.PathLike[str]) -> Path:
 
     Examples
     --------
-    A forecast of two cells, written and read back:
-
-    >>> import pandas as pd, tempfile
-    >>> from shapely import box
-    >>> from hotspot import FittedRateMap, Grid, issue_forecast, load_forecast, make_periods
-    >>> from hotspot.models.level import LevelVariance
-    >>> grid = Grid.over(box(530000, 180000, 531000, 180500), cell_size=500)
-    >>> level = LevelVariance(
-    ...     region=np.zeros(1), squares=np.zeros((1, 1)), cell=0.0, lead_days=30.4375,
-    ...     square_of_cell=np.zeros((1, 1, 2), int))
-    >>> fitted = FittedRateMap(
-    ...     "by hand", grid, pd.Timestamp("2019-01-01", tz="Europe/London"),
-    ...     rate=np.array([[0.02, 0.5]]), rate_variance=np.zeros((1, 2)), level=level,
-    ...     parameters={}, time_resolution="month", place_resolution=0.0)
-    >>> forecast = issue_forecast(
-    ...     fitted, make_periods("2019-01", count=1), rng=np.random.default_rng(1))
+    >>> import tempfile
+    >>> from hotspot import Grid, HistoricalRate, issue_forecast, load_sample, make_periods
+    >>> events = load_sample("exact")
+    >>> fitted = HistoricalRate().fit(events, Grid.over(events.region, cell_size=1000))
+    >>> week = make_periods(events.end, count=1, length="week")
+    >>> forecast = issue_forecast(fitted, week, rng=np.random.default_rng(1), size=100)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = save_forecast(forecast, f"{folder}/january.nc")
     ...     load_forecast(path).identical(forecast)
@@ -208,9 +198,13 @@ def load_forecast(path: str | os.PathLike[str]) -> xr.Dataset:
     ForecastError, LeakError
         If it is whole but no forecast; see :func:`hotspot.check_forecast`.
 
-    See Also
+    Examples
     --------
-    save_forecast : Has an example of writing and reading back.
+    >>> load_forecast("mislaid.nc")
+    Traceback (most recent call last):
+    FileNotFoundError: There is no forecast at mislaid.nc.
+
+    :func:`save_forecast` shows one written and read back.
     """
     path = Path(path)
     _require_suffix(path, [".nc", ".zarr"])
