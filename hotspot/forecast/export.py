@@ -154,8 +154,20 @@ def save_area_forecast(
 
     Examples
     --------
-    >>> save_area_forecast(forecast, boroughs, "boroughs.geojson")  # doctest: +SKIP
-    PosixPath('boroughs.geojson')
+    >>> import tempfile
+    >>> from hotspot import Grid, HistoricalRate, issue_forecast, load_sample, make_periods
+    >>> from hotspot import load_boroughs
+    >>> events = load_sample("exact")
+    >>> boroughs = load_boroughs(["Camden", "Islington"])
+    >>> fitted = HistoricalRate().fit(events, Grid.over(events.region, cell_size=1000))
+    >>> week = make_periods(events.end, count=1, length="week")
+    >>> forecast = issue_forecast(
+    ...     fitted, week, rng=np.random.default_rng(1), size=100, areas=boroughs)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_area_forecast(forecast, boroughs, f"{folder}/week.geojson")
+    ...     table = gpd.read_file(path)
+    >>> table[["area", "q0.025", "q0.975"]].shape
+    (2, 3)
     """
     path = Path(path)
     _require_suffix(path, [".parquet", ".geojson"])
