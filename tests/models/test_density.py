@@ -47,9 +47,9 @@ def test_outer_product_sums_match_the_plain_version_over_the_borders_too():
 
 
 def test_exp_minus_is_exp_to_eleven_digits():
-    x = np.linspace(0, 18, 1001)
+    x = np.linspace(0, 32, 1001)
     ours = np.array([exp_minus(value) for value in x])
-    np.testing.assert_allclose(ours, np.exp(-x), rtol=2e-11)
+    np.testing.assert_allclose(ours, np.exp(-x), rtol=2e-12)
     assert ours[0] == 1.0
 
 
@@ -80,14 +80,15 @@ WIDE = (np.arange(50.0, 5000.0, 100.0), np.arange(50.0, 4000.0, 100.0))
 @pytest.mark.parametrize("bandwidth", [100.0, 200.0, 330.0])
 @pytest.mark.parametrize("function", [density_at_centres, mass_in_cells, squared_mass_in_cells])
 @pytest.mark.parametrize("rounded_to", [None, 100.0], ids=["anywhere", "on the grid's lines"])
-def test_fft_is_within_a_thousandth_of_the_peak(function, bandwidth, rounded_to, monkeypatch):
+def test_fft_is_within_its_stated_error(function, bandwidth, rounded_to, monkeypatch):
     monkeypatch.setattr("hotspot.models.density._direct_is_cheaper", lambda *_: False)
     points = cloud(MANY, low=-500, high=5500)
     if rounded_to:
         points = np.round(points / rounded_to) * rounded_to
     exact = function(points, WIDE, bandwidth=bandwidth, method="exact")
     fast = function(points, WIDE, bandwidth=bandwidth, method="fft")
-    assert 0.0 < np.abs(fast - exact).max() < 1e-3 * exact.max()
+    stated = 5e-3 if function is squared_mass_in_cells else 1e-3
+    assert 0.0 < np.abs(fast - exact).max() < stated * exact.max()
 
 
 def test_one_point_by_fft_is_exact_to_a_thousandth():
@@ -137,8 +138,8 @@ def test_density_at_points_matches_the_plain_sum():
     targets = cloud(20, seed=6, low=-2000, high=3000)
     ours = density_at_points(points, targets, bandwidth=130.0, weights=weights)
     plain = reference.density(points, targets, bandwidth=130.0, weights=weights)
-    cut = 1.6e-8 * weights.sum() / (2 * np.pi * 130.0**2)
-    np.testing.assert_allclose(ours, plain, rtol=3e-11, atol=cut)
+    cut = 1.3e-14 * weights.sum() / (2 * np.pi * 130.0**2)
+    np.testing.assert_allclose(ours, plain, rtol=3e-12, atol=cut)
 
 
 @pytest.mark.parametrize("leave_one_out", [True, False])

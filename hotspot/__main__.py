@@ -1,5 +1,0 @@
-"""``python -m hotspot`` is ``hotspot``."""
-
-from hotspot.cli import main
-
-main()
