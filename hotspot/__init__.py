@@ -11,8 +11,9 @@ __version__ = "0.1.0"
 _names = {
     "data.events": ["Events", "Source"],
     "data.police_uk": ["read_police_uk"],
+    "data.police_uk_api": ["read_police_uk_json"],
     "data.places": ["load_boroughs", "load_lsoas"],
-    "data.sample": ["sample_path"],
+    "data.sample": ["load_sample", "sample_path"],
     "grid.cells": ["Grid"],
     "grid.periods": ["make_periods"],
     "grid.areas": ["area_weights", "sum_over_areas"],
@@ -53,6 +54,9 @@ _names = {
         "hottest_cells",
     ],
     "evaluate.comparison": ["compare"],
+    "plot.maps": ["plot_forecast", "plot_bounds"],
+    "plot.areas": ["plot_area_bounds"],
+    "plot.curves": ["plot_capture_curve", "plot_calibration", "plot_pit"],
 }
 
 __getattr__, __dir__, __all__ = _lazy.attach(

@@ -27,7 +27,7 @@ BOROUGHS = ["Camden", "City of London", "Hackney", "Islington", "Tower Hamlets"]
 EXACT_BOROUGHS = ["Hackney", "Islington"]
 EXACT_START = pd.Timestamp("2023-01-01", tz="UTC")
 NOTE = "SIMULATED recorded offences; no row describes anything that happened."
-# A sudden fall of everything by about a third that fades away, such as a lockdown brings.
+# A sudden fall of everything by 30 % that fades away, such as a lockdown brings.
 SHOCKS = {MONTHS.index("2022-02"): -0.35}
 
 BURGLARY = monthly.Offence(
@@ -41,7 +41,7 @@ BURGLARY = monthly.Offence(
     branching=0.10,
     season=(0.05, 0.0, 0.02, -0.03, -0.03, -0.05, -0.03, -0.02, -0.03, 0.02, 0.06, 0.04),
 )  # fmt: skip
-# Kinds beside burglary are thinned to 15 to 30 % of real volumes, to keep the archive small.
+# Kinds beside burglary are thinned to 13 to 27 % of real volumes, to keep the archive small.
 ROBBERY = replace(
     BURGLARY, name="Robbery", branching=0.10, area_spread=0.8, point_spread=0.9, season=(0.0,) * 12,
     base_level={

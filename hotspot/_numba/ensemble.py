@@ -5,12 +5,12 @@ Nothing here checks its input. Order and validity are settled by the caller,
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from hotspot._numba import FASTMATH
 
 
-@njit(parallel=True, cache=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
 def count_quantiles(counts, ranks):
     r"""The smallest count that at least `ranks` of the members do not exceed.
 
@@ -31,13 +31,12 @@ def count_quantiles(counts, ranks):
     Notes
     -----
     A row whose counts are small is tallied, in time O(members + largest count); a row of
-    large counts is sorted, since its tally would be longer than itself. Each turn of the
-    parallel loop fills one row of the result, so the answer does not depend on the number
-    of threads. The plain version is ``tests/reference/ensemble.py``.
+    large counts is sorted, since its tally would be longer than itself. The plain version
+    is ``tests/reference/ensemble.py``.
     """
     n, members = counts.shape
     out = np.empty((n, ranks.size), np.float32)
-    for i in prange(n):
+    for i in range(n):
         largest = 0
         for m in range(members):
             largest = max(largest, int(counts[i, m]))

@@ -14,7 +14,7 @@ from hotspot.backtesting.folds import Fold
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError
 from hotspot.forecast.issue import QUANTILES, issue_forecast
-from hotspot.grid.areas import sum_over_areas
+from hotspot.grid.areas import area_weights, sum_over_areas
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import count_events
 from hotspot.models.protocol import Model
@@ -86,10 +86,25 @@ def backtest(
     -----
     Memory is about models x folds x cells x (24 + 4 x quantiles) bytes. A forecast that a
     model cannot make raises; nothing is left out silently.
+
+    Examples
+    --------
+    >>> from hotspot import HistoricalRate, hit_rate, load_boroughs, read_police_uk
+    >>> from hotspot import rolling_origin, sample_path
+    >>> archive = sample_path("police_uk/archive.zip")
+    >>> events = read_police_uk(archive, offences="Burglary", region=load_boroughs("Camden"))
+    >>> models = {"one year": HistoricalRate("12 months"), "two": HistoricalRate("24 months")}
+    >>> result = backtest(
+    ...     models, events, Grid.over(events.region, cell_size=500),
+    ...     rolling_origin("2024-01", "2025-01"), rng=np.random.default_rng(1), size=100)
+    >>> caught = hit_rate(result, result["observed_count"], area_share=0.2)
+    >>> caught.dims, caught.mean(["fold", "step"]).round(2).values.tolist()
+    (('model', 'fold', 'step'), [0.38, 0.38])
     """
     _require_work(models, folds, workers)
     observed = [count_events(events, grid, fold.periods) for fold in folds]
     digests = {fold.cutoff: fold.past(events).content_hash() for fold in folds}
+    weights = None if areas is None else area_weights(grid, areas, by=by)
     children = rng.spawn(len(models) * len(folds))
     jobs = [(*pair, child) for pair, child in zip(product(models, folds), children, strict=True)]
 
@@ -102,8 +117,7 @@ def backtest(
             rng=child,
             size=size,
             quantiles=quantiles,
-            areas=areas,
-            by=by,
+            areas=weights,
             keep_members=keep_members,
             input_sha256=digests[fold.cutoff],
         )
@@ -133,10 +147,14 @@ def _in_order(work: Callable, jobs: list, workers: int, progress: bool) -> list:
     """Results in the order of `jobs`, whichever thread was first."""
     from tqdm.auto import tqdm
 
+    def counted(results):
+        return list(tqdm(results, "forecasts", len(jobs), disable=not progress))
+
+    if workers == 1:
+        return counted(map(work, jobs))
     with ThreadPoolExecutor(workers) as pool:
-        results = pool.map(work, jobs)
         try:
-            return list(tqdm(results, "forecasts", len(jobs), disable=not progress))
+            return counted(pool.map(work, jobs))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -235,6 +235,7 @@ class Events:
     def __repr__(self) -> str:
         offences = self.table["offence"].unique()
         kinds = f"{len(offences)} offences" if len(offences) > 2 else " and ".join(offences)
+        count = f"{len(self):,} of {kinds}" if len(self) else "none"
         first, last = self._first_and_last(self.start, self.end)
         times = {"exact": "exact times"}.get(
             self.time_resolution, f"times by the {self.time_resolution}"
@@ -242,7 +243,7 @@ class Events:
         spacing = self.place_resolution
         places = f"places to {spacing:.0f} m" if spacing else "exact places"
         return (
-            f"<Events: {len(self):,}{' of ' if len(offences) else ''}{kinds}, "
+            f"<Events: {count}, "
             f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {times}\n"
             f" {places}, region of {self.region.area / 1e6:,.1f} km², source {self.source.name}>"
         )

@@ -22,7 +22,7 @@ from pyproj import CRS
 from hotspot._files import replaced
 from hotspot.data.content import TEXT_COLUMNS
 from hotspot.data.events import Events, Source
-from hotspot.errors import FileFormatError, MissingFileError
+from hotspot.errors import FileFormatError, HotspotError, MissingFileError
 
 FORMAT = 1
 
@@ -54,11 +54,18 @@ def read_events(path: str | os.PathLike[str]) -> Events:
     if not path.is_file():
         raise MissingFileError(f"There is no file at {path}.")
     try:
-        stored = pq.read_table(path, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
+        return _checked(path)
+    except HotspotError:
+        raise
+    except Exception as error:
+        # Damaged bytes surface anywhere: in thrift, in UTF-8, in JSON, in WKB, in the CRS.
         raise FileFormatError(
             f"{path.name} is damaged or is not a Parquet file ({error}). Make it again."
         ) from error
+
+
+def _checked(path: Path) -> Events:
+    stored = pq.read_table(path, page_checksum_verification=True)
     metadata = stored.schema.metadata or {}
     if b"hotspot" not in metadata:
         raise FileFormatError(

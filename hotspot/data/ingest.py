@@ -201,7 +201,7 @@ def _report(pieces: Sequence[Piece], piece_of_row: IntArray, dropped: np.ndarray
         {
             "file": [piece.name for piece in pieces],
             "force": [names.get(piece.force, piece.force) for piece in pieces],
-            "month": [piece.month for piece in pieces],
+            "month": [_months_of(piece) for piece in pieces],
             "rows_in": [piece.rows.num_rows + piece.bad_rows for piece in pieces],
             "rows_kept": counts[:, 0],
             **{reason: counts[:, 1 + i] for i, reason in enumerate(REASONS)},
@@ -212,6 +212,13 @@ def _report(pieces: Sequence[Piece], piece_of_row: IntArray, dropped: np.ndarray
     )
     report["bad row"] = [piece.bad_rows for piece in pieces]
     return report
+
+
+def _months_of(piece: Piece) -> str:
+    if piece.month:
+        return piece.month
+    months = sorted(piece.rows["month"].unique().to_pylist())
+    return months[0] if len(months) == 1 else " to ".join(months[:1] + months[-1:])
 
 
 def _with_skipped(report: pd.DataFrame, skipped: Mapping[str, str]) -> pd.DataFrame:

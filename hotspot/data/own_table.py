@@ -141,7 +141,8 @@ def _require_points_in_metres(table: gpd.GeoDataFrame) -> None:
             f"{other.sum():,} geometries are not points, the first a {points[other][0].geom_type}. "
             "An event is a point."
         )
-    finite = np.isfinite(shapely.get_x(points)) & np.isfinite(shapely.get_y(points))
+    finite = ~missing  # GEOS has no coordinates of an empty point to give
+    finite[finite] = np.isfinite(shapely.get_coordinates(points[finite])).all(axis=1)
     if not finite.all():
         raise CoordinateError(
             f"{(~finite).sum():,} places are missing or not finite, the first at index "

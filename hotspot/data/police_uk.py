@@ -92,6 +92,8 @@ def read_police_uk(
         If `region` is empty, invalid or has no CRS in metres.
     TooFewEventsError
         If no `region` is given and the events span no area.
+    ParameterError
+        If `on_bad_rows` is another word.
 
     Warns
     -----

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from hotspot._typing import BoolArray
 from hotspot.data.ingest import Piece
 from hotspot.data.offences import OFFENCES
 from hotspot.errors import CoordinateError, DateError, FileFormatError
@@ -318,8 +319,7 @@ def _located_or_blank(rows: pa.Table, text: bytes, faults: _Faults) -> pa.Table:
         column: rows[column].is_null().to_numpy() for column in ("longitude", "latitude", "force")
     }
     x, y = (rows[column].to_numpy() for column in ("longitude", "latitude"))
-    with np.errstate(invalid="ignore"):
-        inside = (x >= WEST) & (x <= EAST) & (y >= SOUTH) & (y <= NORTH)
+    inside = in_united_kingdom(x, y)
     bad = ~(inside | (blank["longitude"] & blank["latitude"])) | blank["force"]
     if not bad.any():
         return rows
@@ -345,12 +345,19 @@ def _place_fault(x: float, y: float, *, one_is_blank: bool) -> str:
     return f"longitude {x:g}, latitude {y:g} is not in the United Kingdom"
 
 
+def in_united_kingdom(longitude: np.ndarray, latitude: np.ndarray) -> BoolArray:
+    """Which places lie in the box round everything that data.police.uk covers."""
+    with np.errstate(invalid="ignore"):
+        across = (longitude >= WEST) & (longitude <= EAST)
+        return across & (latitude >= SOUTH) & (latitude <= NORTH)
+
+
 def refuse_other_systems(x: np.ndarray, y: np.ndarray, name: str) -> None:
     """Refuse coordinates that look swapped, or like eastings and northings; never mend them."""
     if not x.size:
         return
     with np.errstate(invalid="ignore"):
-        swapped = (y >= WEST) & (y <= EAST) & (x >= SOUTH) & (x <= NORTH)
+        swapped = in_united_kingdom(y, x)
         metres = (np.abs(x) > 180) & (np.abs(y) > 90) & (np.abs(x) < 1e7) & (np.abs(y) < 1e7)
     if swapped.mean() > 0.5:
         raise CoordinateError(

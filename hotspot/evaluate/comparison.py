@@ -133,6 +133,14 @@ def block_bootstrap_means(
     ----------
     values : (..., n) float64
         Where not `known` (default: not NaN), a value is left out of the mean.
+    block : int
+        Periods in a row that are drawn together.
+    size : int
+        Bootstrap series.
+    rng : Generator
+        Draws where the blocks begin.
+    known : (..., n) bool, optional
+        Which values count.
 
     Returns
     -------

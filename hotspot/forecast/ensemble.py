@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
 
 from hotspot._numba.ensemble import count_quantiles
 from hotspot._typing import FloatArray
 from hotspot.errors import ForecastError, ParameterError
 from hotspot.grid.cells import Grid
+from hotspot.models.protocol import FittedModel
 
 MAX_BYTES = 4 * 2**30
 _BLOCK_BYTES = 64 * 2**20
@@ -35,20 +38,30 @@ class Futures:
     members: np.ndarray | None
 
 
-def require_room(grid: Grid, n_periods: int, size: int, *, keep_members: bool) -> None:
-    """Refuse, with an estimate, what would not fit: one byte a count, four a kept one."""
+def require_room(
+    grid: Grid, n_periods: int, *, size: int, n_areas: int, keep_members: bool
+) -> None:
+    """Refuse, with an estimate, what would not fit: 1 byte a count, 4 a kept one, 8 a sum."""
     cells = int(grid.inside.sum())
-    needed = size * n_periods * (cells + keep_members * 4 * grid.inside.size)
+    needed = size * n_periods * (cells + 8 * n_areas + 4 * keep_members * grid.inside.size)
     if needed > MAX_BYTES:
         raise ParameterError(
-            f"{size} futures of {n_periods} periods and {cells:,} cells would take at least "
-            f"{needed / 2**30:.1f} GiB, over the limit of {MAX_BYTES / 2**30:g}. Forecast fewer "
-            "periods or futures at a time"
+            f"{size} futures of {n_periods} periods, {cells:,} cells and {n_areas:,} areas would "
+            f"take at least {needed / 2**30:.1f} GiB, over the limit of {MAX_BYTES / 2**30:g}. "
+            "Forecast fewer periods or futures at a time"
             + (", or do not keep the members." if keep_members else ".")
         )
 
 
-def simulate_futures(fitted, periods, size, rng, *, weights, keep_members) -> Futures:
+def simulate_futures(
+    fitted: FittedModel,
+    periods: pd.IntervalIndex,
+    *,
+    size: int,
+    rng: np.random.Generator,
+    weights: csr_array | None,
+    keep_members: bool,
+) -> Futures:
     """Draw `size` futures in blocks, each future whole: all its periods and all its cells."""
     grid, n_periods = fitted.grid, len(periods)
     flat = np.flatnonzero(grid.inside)

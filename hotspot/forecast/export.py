@@ -75,8 +75,16 @@ def save_forecast(forecast: xr.Dataset, path: str | os.PathLike[str]) -> Path:
 
     Examples
     --------
-    >>> save_forecast(forecast, "january.nc")  # doctest: +SKIP
-    PosixPath('january.nc')
+    >>> import tempfile
+    >>> from hotspot import Grid, HistoricalRate, issue_forecast, load_sample, make_periods
+    >>> events = load_sample("exact")
+    >>> fitted = HistoricalRate().fit(events, Grid.over(events.region, cell_size=1000))
+    >>> week = make_periods(events.end, count=1, length="week")
+    >>> forecast = issue_forecast(fitted, week, rng=np.random.default_rng(1), size=100)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_forecast(forecast, f"{folder}/january.nc")
+    ...     load_forecast(path).identical(forecast)
+    True
     """
     path = Path(path)
     _require_suffix(path, list(_FORMATS))
@@ -143,6 +151,23 @@ def save_area_forecast(
         If there is no column `by`, or an area of the forecast is not in it.
     RegionError
         If `areas` have no CRS.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from hotspot import Grid, HistoricalRate, issue_forecast, load_sample, make_periods
+    >>> from hotspot import load_boroughs
+    >>> events = load_sample("exact")
+    >>> boroughs = load_boroughs(["Camden", "Islington"])
+    >>> fitted = HistoricalRate().fit(events, Grid.over(events.region, cell_size=1000))
+    >>> week = make_periods(events.end, count=1, length="week")
+    >>> forecast = issue_forecast(
+    ...     fitted, week, rng=np.random.default_rng(1), size=100, areas=boroughs)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_area_forecast(forecast, boroughs, f"{folder}/week.geojson")
+    ...     table = gpd.read_file(path)
+    >>> table[["area", "q0.025", "q0.975"]].shape
+    (2, 3)
     """
     path = Path(path)
     _require_suffix(path, [".parquet", ".geojson"])
@@ -187,8 +212,11 @@ def load_forecast(path: str | os.PathLike[str]) -> xr.Dataset:
 
     Examples
     --------
-    >>> load_forecast("january.nc").attrs["data_cutoff"]  # doctest: +SKIP
-    '2019-01-01T00:00:00+00:00'
+    >>> load_forecast("mislaid.nc")
+    Traceback (most recent call last):
+    FileNotFoundError: There is no forecast at mislaid.nc.
+
+    :func:`save_forecast` shows one written and read back.
     """
     path = Path(path)
     _require_suffix(path, [".nc", ".zarr"])

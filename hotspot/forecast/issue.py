@@ -15,10 +15,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.sparse import csr_array
 
 from hotspot._checks import local_timestamp
 from hotspot._typing import FloatArray
-from hotspot.errors import ForecastError, LeakError, ParameterError
+from hotspot.errors import ForecastError, GridMismatchError, LeakError, ParameterError
 from hotspot.forecast.ensemble import cell_quantiles, require_room, simulate_futures
 from hotspot.forecast.entropy import child_of
 from hotspot.forecast.schema import check_forecast
@@ -36,7 +37,7 @@ def issue_forecast(
     rng: np.random.Generator,
     size: int = 1000,
     quantiles: Sequence[float] = QUANTILES,
-    areas: gpd.GeoDataFrame | None = None,
+    areas: gpd.GeoDataFrame | tuple[csr_array, np.ndarray] | None = None,
     by: str = "name",
     issued_at: pd.Timestamp | str | None = None,
     keep_members: bool = False,
@@ -70,7 +71,7 @@ def issue_forecast(
         Number of simulated futures. The outer quantiles need some: 0.025 needs at least 40.
     quantiles : sequence of float
         Levels in (0, 1), ascending.
-    areas : GeoDataFrame, optional
+    areas : GeoDataFrame, or what `area_weights` gave for one, optional
         Boroughs, wards or LSOAs to give bounds for as well. A cell on a border is shared out
         by the area inside each, so sums over areas may be fractional. An area that no cell
         of the region touches is NaN.
@@ -106,6 +107,8 @@ def issue_forecast(
         (zero claims that an offence is impossible there), or its parameters are not JSON.
     RegionError, UnknownNameError
         If `areas` are invalid or in another CRS, or have no column `by`.
+    GridMismatchError
+        If weights were made for another grid.
 
     Notes
     -----
@@ -144,11 +147,13 @@ def issue_forecast(
     child, entropy = child_of(rng)
     levels = _checked_levels(quantiles, size)
     issued_at = _checked_issue(issued_at, fitted, periods)
-    require_room(fitted.grid, len(periods), size, keep_members=keep_members)
     expected, variance = _moments(fitted, periods)
-    weights, names = (None, None) if areas is None else _weights_of(fitted.grid, areas, by)
+    weights, names = (None, ()) if areas is None else _weights_of(fitted.grid, areas, by)
+    require_room(
+        fitted.grid, len(periods), size=size, n_areas=len(names), keep_members=keep_members
+    )
     futures = simulate_futures(
-        fitted, periods, size, child, weights=weights, keep_members=keep_members
+        fitted, periods, size=size, rng=child, weights=weights, keep_members=keep_members
     )
     variables = {
         "expected_count": (("time", "y", "x"), expected),
@@ -171,10 +176,22 @@ def issue_forecast(
         )
     if keep_members:
         variables["simulated_count"] = (("member", "time", "y", "x"), futures.members)
+    coordinates = _coordinates(fitted.grid, periods, levels)
+    if weights is not None:
+        coordinates["area"] = names
+    if keep_members:
+        coordinates["member"] = np.arange(size)
     forecast = xr.Dataset(
         {name: (dims, values, _LABELS[name]) for name, (dims, values) in variables.items()},
-        coords=_coordinates(fitted.grid, periods, levels, names, size if keep_members else None),
-        attrs=_attributes(fitted, periods, entropy, size, issued_at, input_sha256),
+        coords=coordinates,
+        attrs={
+            **_attributes(fitted),
+            "issued_at": issued_at.isoformat(),
+            "entropy": entropy,
+            "n_members": int(size),
+            "time_zone": str(periods.left.tz),
+            "input_sha256": input_sha256,
+        },
     )
     return check_forecast(forecast)
 
@@ -272,9 +289,14 @@ def _moments(fitted: FittedModel, periods: pd.IntervalIndex) -> tuple[FloatArray
     return expected, variance
 
 
-def _weights_of(grid: Grid, areas: gpd.GeoDataFrame, by: str):
+def _weights_of(grid: Grid, areas, by: str) -> tuple[csr_array, np.ndarray]:
     """Share of each inside cell in each area, (n_areas, n_inside), and the areas' names."""
-    weights, names = area_weights(grid, areas, by=by)
+    weights, names = areas if isinstance(areas, tuple) else area_weights(grid, areas, by=by)
+    if weights.shape != (len(names), grid.inside.size):
+        raise GridMismatchError(
+            f"The weights of areas are {weights.shape}, for {len(names)} areas on a grid of "
+            f"{grid.inside.size} cells. Make them with area_weights(fitted.grid, areas, by=...)."
+        )
     return weights.tocsr()[:, np.flatnonzero(grid.inside)], np.array([str(name) for name in names])
 
 
@@ -292,8 +314,8 @@ def _touched(weights) -> np.ndarray:
     return np.asarray(weights.sum(axis=1)).ravel() > 0
 
 
-def _coordinates(grid: Grid, periods, levels, names, members) -> dict[str, object]:
-    coordinates = {
+def _coordinates(grid: Grid, periods: pd.IntervalIndex, levels: FloatArray) -> dict[str, object]:
+    return {
         "time": periods.left.tz_localize(None),
         "y": ("y", grid.y, {"units": "m"}),
         "x": ("x", grid.x, {"units": "m"}),
@@ -305,14 +327,10 @@ def _coordinates(grid: Grid, periods, levels, names, members) -> dict[str, objec
             {"long_name": "area of the cell inside the region", "units": "m2"},
         ),
     }
-    if names is not None:
-        coordinates["area"] = names
-    if members is not None:
-        coordinates["member"] = np.arange(members)
-    return coordinates
 
 
-def _attributes(fitted, periods, entropy, size, issued_at, input_sha256) -> dict[str, object]:
+def _attributes(fitted: FittedModel) -> dict[str, object]:
+    """What the forecast keeps of the model."""
     from hotspot import __version__
 
     try:
@@ -321,18 +339,13 @@ def _attributes(fitted, periods, entropy, size, issued_at, input_sha256) -> dict
         raise ForecastError(f"The parameters of {fitted.name} are not JSON: {error}.") from error
     authority = fitted.grid.crs.to_authority(min_confidence=100)
     return {
-        "issued_at": issued_at.isoformat(),
         "data_cutoff": fitted.data_cutoff.isoformat(),
         "model": fitted.name,
         "parameters": parameters,
-        "entropy": entropy,
-        "n_members": int(size),
         "interval_kind": fitted.interval_kind,
-        "time_zone": str(periods.left.tz),
         "time_resolution": fitted.time_resolution,
         "place_resolution": float(fitted.place_resolution),
         "cell_size": float(fitted.grid.cell_size),
         "crs": ":".join(authority) if authority else fitted.grid.crs.to_wkt(),
-        "input_sha256": input_sha256,
         "hotspot_version": __version__,
     }

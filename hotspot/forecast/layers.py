@@ -77,7 +77,9 @@ def cell_table(forecast: xr.Dataset) -> gpd.GeoDataFrame:
         if name in forecast:
             table[name] = forecast[name].to_numpy()[:, rows, columns].ravel()
     quantiles = forecast["count_quantile"].to_numpy()[:, :, rows, columns]
-    return _table(forecast, table, quantiles, np.tile(squares, n), forecast.attrs["crs"])
+    return _table(
+        forecast, table, quantiles, geometry=np.tile(squares, n), crs=forecast.attrs["crs"]
+    )
 
 
 def area_table(forecast: xr.Dataset, areas: gpd.GeoDataFrame, *, by: str) -> gpd.GeoDataFrame:
@@ -102,7 +104,7 @@ def area_table(forecast: xr.Dataset, areas: gpd.GeoDataFrame, *, by: str) -> gpd
     }
     quantiles = forecast["area_count_quantile"].to_numpy()
     geometry = np.array([outlines[name] for name in names] * n, dtype=object)
-    return _table(forecast, table, quantiles, geometry, areas.crs)
+    return _table(forecast, table, quantiles, geometry=geometry, crs=areas.crs)
 
 
 def _period_columns(forecast: xr.Dataset, repeats: int) -> dict[str, np.ndarray]:
@@ -113,7 +115,7 @@ def _period_columns(forecast: xr.Dataset, repeats: int) -> dict[str, np.ndarray]
     }
 
 
-def _table(forecast, columns, quantiles, geometry, crs) -> gpd.GeoDataFrame:
+def _table(forecast, columns, quantiles, *, geometry, crs) -> gpd.GeoDataFrame:
     for level, values in zip(forecast["quantile"].to_numpy(), quantiles, strict=True):
         columns[f"q{level:g}"] = values.ravel()
     table = gpd.GeoDataFrame(columns, geometry=geometry, crs=crs)

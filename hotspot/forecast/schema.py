@@ -62,6 +62,16 @@ REQUIRED_ATTRIBUTES = (
 def check_forecast(forecast: xr.Dataset) -> xr.Dataset:
     """Return `forecast` unchanged if it follows the schema.
 
+    Parameters
+    ----------
+    forecast : Dataset
+        As :func:`hotspot.issue_forecast` gives it, or somebody else's.
+
+    Returns
+    -------
+    Dataset
+        The same object.
+
     Raises
     ------
     ForecastError
@@ -75,6 +85,12 @@ def check_forecast(forecast: xr.Dataset) -> xr.Dataset:
     Notes
     -----
     Costs one pass over the arrays but ``simulated_count``.
+
+    Examples
+    --------
+    >>> check_forecast(xr.Dataset({"expected_count": (("time", "y", "x"), [[[1.5]]])}))
+    Traceback (most recent call last):
+    hotspot.errors.ForecastError: A forecast must hold 'count_variance' ...
     """
     _require_variables(forecast)
     missing = [name for name in REQUIRED_ATTRIBUTES if name not in forecast.attrs]

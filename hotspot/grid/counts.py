@@ -41,6 +41,24 @@ def count_events(events: Events, grid: Grid, periods: pd.IntervalIndex) -> xr.Da
     Notes
     -----
     Time O(n log n) for n events; memory 8 x periods x cells bytes.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> from shapely import box
+    >>> from hotspot import Events, Grid, make_periods
+    >>> times = pd.to_datetime(["2024-03-01 22:15", "2024-03-02 01:40"])
+    >>> table = gpd.GeoDataFrame(
+    ...     {"time": times, "offence": "Burglary"},
+    ...     geometry=gpd.points_from_xy([10, 160], [20, 30]), crs=27700)
+    >>> events = Events.from_geodataframe(
+    ...     table, time_resolution="exact", region=box(0, 0, 200, 100), start="2024-03-01",
+    ...     end="2024-03-04")
+    >>> grid = Grid.over(events.region, cell_size=100)
+    >>> count_events(events, grid, make_periods("2024-03-01", count=3, length="day")).values
+    array([[[1., 0.]],
+           [[0., 1.]],
+           [[0., 0.]]])
     """
     require_same_crs(events, grid)
     require_covered(events, periods)

@@ -35,32 +35,13 @@ OUTCOMES = {
     "Local resolution": 0.002,
 }
 FIRST_SYLLABLES = [
-    "Ald",
-    "Bram",
-    "Cor",
-    "Dun",
-    "Elm",
-    "Fen",
-    "Gar",
-    "Hal",
-    "Ing",
-    "Kel",
-    "Lor",
-    "Mar",
-] + ["Nor", "Oak", "Pel", "Quen", "Ros", "Sil", "Thorn", "Ul", "Ves", "Wick", "Yar", "Zel"]
+    "Ald", "Bram", "Cor", "Dun", "Elm", "Fen", "Gar", "Hal", "Ing", "Kel", "Lor", "Mar",
+    "Nor", "Oak", "Pel", "Quen", "Ros", "Sil", "Thorn", "Ul", "Ves", "Wick", "Yar", "Zel",
+]  # fmt: skip
 LAST_SYLLABLES = [
-    "bourne",
-    "combe",
-    "dale",
-    "ere",
-    "field",
-    "gate",
-    "ham",
-    "ington",
-    "ley",
-    "mere",
-    "ney",
-] + ["over", "ridge", "sted", "ton", "wick"]
+    "bourne", "combe", "dale", "ere", "field", "gate", "ham", "ington", "ley", "mere", "ney",
+    "over", "ridge", "sted", "ton", "wick",
+]  # fmt: skip
 STREET_ENDINGS = {
     "Road": 0.34, "Street": 0.24, "Close": 0.08, "Avenue": 0.04, "Gardens": 0.05, "Lane": 0.03,
     "Way": 0.03, "Place": 0.06, "Mews": 0.05, "Grove": 0.03, "Square": 0.05,
@@ -186,8 +167,8 @@ def _revised(rows: pd.DataFrame, has_id: pd.Series, rng) -> pd.DataFrame:
 def write_archive(rows: pd.DataFrame, path: Path) -> None:
     """Write YYYY-MM/YYYY-MM-force-street.csv for every force and month into one zip.
 
-    Rows are in the order of LSOA names, as published, those without a place last. Entries carry a fixed date, so the
-    archive does not change with the day it is made.
+    Rows are in the order of LSOA names, as published, those without a place last. Entries carry
+    a fixed date, so the archive does not change with the day it is made.
     """
     comment = b"SIMULATED recorded offences; no row describes anything that happened."
     rows = rows.assign(unplaced=rows["LSOA name"] == "").sort_values(

@@ -67,5 +67,5 @@ def test_a_fold_that_would_see_its_future_cannot_be_built():
 
 @pytest.mark.parametrize("options", [{"horizon": 0}, {"step": 0}, {"gap": -1}, {"horizon": 13}])
 def test_numbers_out_of_range_are_refused(options):
-    with pytest.raises(ParameterError, match="horizon|step|gap"):
+    with pytest.raises(ParameterError, match=r"horizon|step|gap"):
         rolling_origin("2019-01", "2020-01", **options)

@@ -4,6 +4,7 @@ import geopandas as gpd
 import pytest
 import shapely
 
+from hotspot.data import sample
 from hotspot.data.places import load_boroughs, load_lsoas
 from hotspot.data.sample import sample_path
 from hotspot.errors import ParameterError, UnknownNameError
@@ -109,3 +110,19 @@ def test_boroughs_and_codes_together_are_refused():
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(FileNotFoundError, match=r"nothing\.parquet is not among"):
         sample_path("nothing.parquet")
+
+
+def test_the_data_are_found_inside_an_installed_package(tmp_path, monkeypatch):
+    """A wheel carries data/sample as hotspot/sample (force-include in pyproject.toml)."""
+    carried = tmp_path / "hotspot" / "sample"
+    carried.mkdir(parents=True)
+    (carried / "boroughs.parquet").write_bytes(sample_path("boroughs.parquet").read_bytes())
+    monkeypatch.setattr(sample, "_PACKAGE", tmp_path / "hotspot")
+    assert sample_path("boroughs.parquet") == carried / "boroughs.parquet"
+    assert len(load_boroughs()) == 33
+
+
+def test_an_installation_without_data_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(sample, "_PACKAGE", tmp_path / "hotspot")
+    with pytest.raises(FileNotFoundError, match="The sample folder is not among the data"):
+        sample_path()

@@ -16,12 +16,14 @@ from hotspot import check_forecast, generator_from, issue_forecast, make_periods
 from hotspot.errors import (
     DateError,
     ForecastError,
+    GridMismatchError,
     LeakError,
     ParameterError,
     RegionError,
     UnknownNameError,
 )
 from hotspot.forecast.issue import chance_of_any
+from hotspot.grid.areas import area_weights
 from tests.forecast.made import CUTOFF, fitted_map, months
 
 
@@ -185,6 +187,14 @@ def test_an_area_outside_the_region_has_no_forecast():
     assert np.isfinite(forecast["area_count_quantile"].sel(area="West")).all()
 
 
+def test_weights_made_once_give_the_same_forecast_as_the_areas_they_were_made_of():
+    fitted = fitted_map()
+    weights = area_weights(fitted.grid, west_and_east(), by="name")
+    xr.testing.assert_identical(issue(fitted, areas=weights), issue(areas=west_and_east()))
+    with pytest.raises(GridMismatchError, match=r"are \(2, 24\), for 2 areas on a grid of 6 cells"):
+        issue(fitted_map(shape=(2, 3)), areas=weights)
+
+
 def test_areas_that_cannot_be_laid_over_the_cells_are_refused():
     with pytest.raises(RegionError, match="Project them first"):
         issue(areas=west_and_east().to_crs(4326))
@@ -323,6 +333,8 @@ def test_more_futures_than_fit_in_memory_are_refused_with_an_estimate():
         issue(size=10**9)
     with pytest.raises(ParameterError, match="do not keep the members"):
         issue(size=10**8, keep_members=True)
+    with pytest.raises(ParameterError, match=r"and 2 areas would take at least 7\.5 GiB"):
+        issue(size=2 * 10**8, areas=west_and_east())  # (24 + 16) bytes a future
 
 
 @pytest.mark.parametrize("expected", [0.0, -1.0, np.nan, np.inf])

@@ -115,7 +115,7 @@ def test_a_cut_off_before_the_data_is_refused():
     ],
 )
 def test_options_that_make_no_sense_are_refused(options):
-    with pytest.raises(ParameterError, match="window|half_life|background_share"):
+    with pytest.raises(ParameterError, match=r"window|half_life|background_share"):
         HistoricalRate(**options)
 
 

@@ -1,0 +1,5 @@
+"""``python -m hotspot`` is ``hotspot``."""
+
+from hotspot.cli import main
+
+main()

@@ -1,0 +1,304 @@
+"""The commands, their flags and what their help teaches. Work begins in the modules beside."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from hotspot import __version__
+from hotspot.cli.flags import study_from
+from hotspot.errors import HotspotError, HotspotWarning
+
+REFUSED = 2
+
+
+class _Refusing(TyperGroup):
+    """Refusals become one sentence and exit code 2; what is unexpected keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", HotspotWarning)
+            warnings.showwarning = _show(warnings.showwarning)
+            try:
+                return super().invoke(ctx)
+            except (HotspotError, OSError) as error:
+                # An OSError with a file name is about the user's disk: no such file, no room.
+                if ctx.params.get("debug") or not _is_refusal(error):
+                    raise
+                typer.echo(f"hotspot: {_sentence(error)}", err=True)
+                raise typer.Exit(REFUSED) from None
+
+
+def _is_refusal(error: Exception) -> bool:
+    return isinstance(error, HotspotError) or getattr(error, "filename", None) is not None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, HotspotError):
+        return str(error)
+    return f"{error.filename}: {error.strerror}."
+
+
+def _show(usual: Any) -> Any:
+    """Doubts about the data in plain words; every other warning as Python shows it."""
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if issubclass(category, HotspotWarning):
+            typer.echo(f"Note: {message}", err=True)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    return show
+
+
+app = typer.Typer(
+    name="hotspot",
+    cls=_Refusing,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: half the start-up time, and examples stay as typed
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+StudyFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="[STUDY.toml]", help="A study file; flags override what it says."),
+]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where results go.")]
+DataPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="PATH",
+        help="Folder, zip, tar or CSV of data.police.uk street files, or an events.parquet that "
+        "`hotspot ingest` wrote.",
+    ),
+]
+Offences = Annotated[
+    list[str] | None,
+    typer.Option("--offence", metavar="NAME", help='Kind to keep, such as "Burglary"; repeatable.'),
+]
+Boroughs = Annotated[
+    list[str] | None,
+    typer.Option("--borough", metavar="NAME", help="London borough; repeatable. Default: all 33."),
+]
+Region = Annotated[
+    Path | None,
+    typer.Option("--region", metavar="FILE", help="Polygons (GeoJSON, ...) instead of boroughs."),
+]
+CellSize = Annotated[
+    float | None, typer.Option("--cell-size", metavar="METRES", help="Side of a cell. [250]")
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="KIND[:KEY=VALUE,...]",
+        help='Such as "HistoricalRate:window=36 months" or KernelDensity; repeatable.',
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Same seed, same numbers. [1]")]
+Size = Annotated[
+    int | None, typer.Option("--size", metavar="N", help="Simulated futures behind the bounds.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hotspot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def hotspot(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it, and stop.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of a refusal.")
+    ] = False,
+) -> None:
+    """Where recorded offences will concentrate in London, how sure that is, and how wrong it was.
+
+    Begin with the demonstration, which needs no data of yours:
+
+    \b
+        hotspot demo
+
+    Then your own data, from an archive of data.police.uk to a forecast and a backtest:
+
+    \b
+        hotspot ingest 2024-12.zip --offence Burglary --borough Camden --out data
+        hotspot forecast --data data/events.parquet --borough Camden --out results/forecast
+        hotspot backtest --data data/events.parquet --borough Camden --out results/backtest \\
+            --start 2024-01 --end 2025-01
+
+    What is forecast are recorded offences in places. Nothing here is about persons.
+    """
+
+
+@app.command()
+def demo(
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where results go.")] = Path(
+        "results/demo"
+    ),
+    quiet: Quiet = False,
+) -> None:
+    """The whole walk on the sample data, which are SIMULATED: read, forecast, backtest.
+
+    Reads four years of simulated burglaries in five boroughs from an archive in the layout
+    of data.police.uk, forecasts the next month with bounds, and backtests three models over the
+    last twelve months. Takes about half a minute.
+
+    \b
+        hotspot demo --out results/demo
+
+    Writes README.txt (what to open first), ingest/, forecast/ and backtest/ as the commands of
+    these names do.
+    """
+    from hotspot.cli.demo import run_demo
+
+    run_demo(out, quiet=quiet)
+
+
+@app.command()
+def ingest(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="Folder, zip, tar or CSV of street-level files.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where results go.")],
+    offence: Offences = None,
+    borough: Boroughs = None,
+    region: Region = None,
+    quiet: Quiet = False,
+) -> None:
+    """Read street-level files of data.police.uk once, and account for every row.
+
+    \b
+        hotspot ingest 2024-12.zip --offence Burglary --borough Camden --out data
+
+    Rows in = rows kept + rows dropped by reason, per file. Without --borough or --region the
+    region is Greater London; rows outside are dropped and counted.
+
+    \b
+    Writes to FOLDER:
+        events.parquet       the events with their window, for --data of the other commands
+        ingest_report.csv    one row a file: rows in, kept, dropped by reason, notes
+    """
+    from hotspot.cli.ingest import run_ingest
+
+    study = study_from(None, data=path, offence=offence, borough=borough, region=region)
+    run_ingest(study, out, quiet=quiet)
+
+
+@app.command()
+def forecast(
+    study: StudyFile = None,
+    *,
+    data: DataPath = None,
+    offence: Offences = None,
+    borough: Boroughs = None,
+    region: Region = None,
+    cell_size: CellSize = None,
+    model: Models = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", help="First period, such as 2025-01; default: where data end."),
+    ] = None,
+    periods: Annotated[
+        int | None, typer.Option("--periods", metavar="N", help="How many. [1]")
+    ] = None,
+    size: Size = None,
+    seed: Seed = None,
+    out: Out = None,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast the next months in cells and boroughs, with bounds from simulated futures.
+
+    \b
+        hotspot forecast study.toml
+        hotspot forecast --data data/events.parquet --borough Camden --start 2025-01 --out next
+
+    With a study of several models each gets a folder of its own. Data from the first period on
+    are not looked at.
+
+    \b
+    Writes to FOLDER (default: out in the study, or results/forecast):
+        map.png, bounds.png           what to expect where; how far it may stray
+        boroughs.csv, .parquet        expected count and bounds of each borough
+        forecast.nc                   everything, for xarray
+        cells.parquet, .geojson       one row a cell and period, for GIS
+        forecast.tif                  one band a map, for GIS
+    """
+    from hotspot.cli.forecast import run_forecast
+
+    chosen = study_from(
+        study, data=data, offence=offence, borough=borough, region=region, cell_size=cell_size,
+        model=model, forecast_start=start, periods=periods, size=size, seed=seed, out=out,
+        one_model=True,
+    )  # fmt: skip
+    run_forecast(chosen, chosen.out or Path("results/forecast"), quiet=quiet)
+
+
+@app.command()
+def backtest(
+    study: StudyFile = None,
+    *,
+    data: DataPath = None,
+    offence: Offences = None,
+    borough: Boroughs = None,
+    region: Region = None,
+    cell_size: CellSize = None,
+    model: Models = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="Begin of the first judged month: 2024-01.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", help="End of the last one: 2025-01 judges December 2024.")
+    ] = None,
+    size: Size = None,
+    seed: Seed = None,
+    out: Out = None,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast the past as if it were to come, and compare several models with what was recorded.
+
+    \b
+        hotspot backtest study.toml
+        hotspot backtest --data data/events.parquet --borough Camden \\
+            --start 2024-01 --end 2025-01 --out results/backtest \\
+            --model "HistoricalRate:window=36 months" --model KernelDensity
+
+    Each model is fitted anew before every judged month, to what came before it. The first is the
+    baseline: the others are compared with it, month by month, with an interval.
+
+    \b
+    Writes to FOLDER (default: out in the study, or results/backtest):
+        summary.csv        mean of each score, difference to the baseline with its interval
+        scores.csv         every score by model and month
+        capture.png        share of offences caught against share of area flagged
+        calibration.png    how often bounds held against how often they should
+        backtest.nc        forecasts beside observations, for any other score
+    """
+    from hotspot.cli.backtest import run_backtest
+
+    chosen = study_from(
+        study, data=data, offence=offence, borough=borough, region=region, cell_size=cell_size,
+        model=model, folds_start=start, folds_end=end, size=size, seed=seed, out=out,
+    )  # fmt: skip
+    run_backtest(chosen, chosen.out or Path("results/backtest"), quiet=quiet)
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``hotspot``."""
+    app()

@@ -1,0 +1,135 @@
+"""``hotspot backtest``: how wrong several models would have been."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hotspot._files import replaced
+from hotspot.cli.judge import judge, scores_table, summarise
+from hotspot.cli.output import (
+    file_in,
+    relative,
+    results_folder,
+    say,
+    say_table,
+    shows_progress,
+    stages,
+    write_csv,
+)
+from hotspot.errors import StudyError
+from hotspot.study import Study, load_areas, load_events
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    import xarray as xr
+
+    from hotspot.data.events import Events
+
+
+def run_backtest(study: Study, out: Path, *, quiet: bool, note: str = "") -> None:
+    """Refit the study's models at every fold, score their forecasts, write and print."""
+    require_folds(study)
+    with stages(["reading"], quiet=quiet) as stage:
+        next(stage)
+        areas = load_areas(study)
+        events = load_events(study, region=areas)
+    backtest_events(study, events, areas, out=out, quiet=quiet, note=note)
+
+
+def require_folds(study: Study) -> None:
+    """A backtest must be told which months to judge: found out before minutes of reading."""
+    if study.folds is None:
+        raise StudyError(
+            "Say which months to judge: [folds] start and end in the study, or --start 2024-01 "
+            "--end 2025-01."
+        )
+
+
+def backtest_events(
+    study: Study, events: Events, areas: gpd.GeoDataFrame, *, out: Path, quiet: bool, note: str
+) -> None:
+    """The same for events that are at hand."""
+    from hotspot.backtesting.folds import rolling_origin
+    from hotspot.backtesting.run import backtest
+    from hotspot.grid.cells import Grid
+
+    folder = results_folder(out)
+    folds = study.folds
+    origins = rolling_origin(
+        folds.start,
+        folds.end,
+        length=folds.length,
+        horizon=folds.horizon,
+        step=folds.step,
+        window=folds.window,
+        gap=folds.gap,
+        time_zone=events.time_zone,
+    )
+    forecasts_rng, scores_rng = np.random.default_rng(study.seed).spawn(2)
+    result = backtest(
+        {model.name: model.build() for model in study.models},
+        events,
+        Grid.over(areas, cell_size=study.grid.cell_size),
+        origins,
+        rng=forecasts_rng,
+        size=study.forecast.size,
+        quantiles=study.forecast.quantiles,
+        areas=areas,
+        progress=shows_progress(quiet),
+    )
+    with stages(["scoring", "writing", "drawing"], quiet=quiet) as stage:
+        next(stage)
+        scores = judge(result, study, rng=scores_rng)
+        summary = summarise(scores, study, rng=scores_rng)
+        next(stage)
+        save_backtest(result, file_in(folder, "backtest.nc"))
+        write_csv(scores_table(scores), file_in(folder, "scores.csv"))
+        write_csv(summary, file_in(folder, "summary.csv"))
+        next(stage)
+        draw_curves(result, folder, rng=scores_rng, note=note)
+    say_summary(summary, study, n_folds=len(origins))
+    say(f"Written to {relative(folder)}; look at summary.csv and capture.png first.")
+    say()
+
+
+def save_backtest(result: xr.Dataset, path: Path) -> None:
+    """Forecasts beside observations, as compressed NetCDF."""
+    packed = {"zlib": True, "complevel": 1, "shuffle": True}
+    encoding = {name: packed for name in result.data_vars if result[name].dtype.kind in "fiu"}
+    with replaced(path) as temporary:
+        result.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def say_summary(summary: pd.DataFrame, study: Study, *, n_folds: int) -> None:
+    """A few scores a person can read at once, each beside its difference to the baseline."""
+    shares = [share for share in study.scores.area_shares if share <= 0.1][-2:]
+    wanted = [f"hit_rate_{share:g}" for share in shares or study.scores.area_shares[:1]]
+    wanted += ["negative_binomial_log_score", "crps", "area_coverage_0.9"]
+    say(f"Backtest over {n_folds} origins, each model refitted before each; mean scores:")
+    by_model = summary.set_index(["model", "score"])
+    rows = [
+        (model.name, *(f"{by_model.loc[(model.name, name), 'mean']:.4g}" for name in wanted))
+        for model in study.models
+    ]
+    say_table(("", *wanted), rows)
+    say(f"Difference to {study.baseline!r} (95 % interval):")
+    rows = []
+    for model in study.models:
+        if model.name == study.baseline:
+            continue
+        differences = (by_model.loc[(model.name, name)] for name in wanted)
+        rows.append((model.name, *(_difference(one) for one in differences)))
+    say_table(("", *wanted), rows or [("no other model", *("" for _ in wanted))])
+    say("  Hit rate and log score: larger is better. CRPS: smaller. Coverage should be 0.9.")
+
+
+def _difference(row: pd.Series) -> str:
+    return f"{row['difference']:+.2g} ({row['lower']:+.2g}, {row['upper']:+.2g})"
+
+
+def draw_curves(result: xr.Dataset, folder: Path, *, rng: np.random.Generator, note: str) -> None:
+    """capture.png and calibration.png."""

@@ -1,0 +1,148 @@
+"""``hotspot forecast``: what to expect next, with bounds, as tables, maps and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotspot.cli.output import (
+    file_in,
+    relative,
+    results_folder,
+    say,
+    say_table,
+    stages,
+    write_csv,
+)
+from hotspot.study import Study, load_areas, load_events
+from hotspot.study.parts import folder_name
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    import xarray as xr
+
+    from hotspot.data.events import Events
+
+SAVED_AS = ("forecast.nc", "cells.parquet", "cells.geojson", "forecast.tif")
+
+
+def run_forecast(study: Study, out: Path, *, quiet: bool, note: str = "") -> None:
+    """Fit the study's models, issue their forecasts, write and print them."""
+    with stages(["reading"], quiet=quiet) as stage:
+        next(stage)
+        areas = load_areas(study)
+        events = load_events(study, region=areas)
+    forecast_events(study, events, areas, out=out, quiet=quiet, note=note)
+
+
+def forecast_events(
+    study: Study, events: Events, areas: gpd.GeoDataFrame, *, out: Path, quiet: bool, note: str
+) -> None:
+    """The same for events that are at hand."""
+    import numpy as np
+
+    from hotspot.forecast.issue import issue_forecast
+    from hotspot.grid.cells import Grid
+
+    grid = Grid.over(areas, cell_size=study.grid.cell_size)
+    periods = _periods(study, events)
+    cutoff = min(periods[0].left, events.end)
+    children = np.random.default_rng(study.seed).spawn(len(study.models))
+    for model, child in zip(study.models, children, strict=True):
+        folder = results_folder(out if len(study.models) == 1 else out / folder_name(model.name))
+        with stages(["fitting", "simulating", "writing"], quiet=quiet) as stage:
+            next(stage)
+            fitted = model.build().fit(events.before(cutoff), grid, end=cutoff)
+            next(stage)
+            forecast = issue_forecast(
+                fitted,
+                periods,
+                rng=child,
+                size=study.forecast.size,
+                quantiles=study.forecast.quantiles,
+                areas=areas,
+                input_sha256=events.before(cutoff).content_hash(),
+            )
+            next(stage)
+            save_all(forecast, areas, folder, title=model.name, note=note)
+        say_forecast(forecast, title=f"{model.name}, learned from {len(events):,} events")
+        say(f"Written to {relative(folder)}; look at map.png first.")
+        say()
+
+
+def _periods(study: Study, events: Events) -> pd.IntervalIndex:
+    from hotspot.grid.periods import make_periods
+
+    start = study.forecast.start
+    if start is None:
+        start = events.end.tz_convert(events.time_zone).tz_localize(None)
+    return make_periods(
+        start,
+        count=study.forecast.periods,
+        length=study.forecast.length,
+        time_zone=events.time_zone,
+    )
+
+
+def save_all(
+    forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, title: str, note: str
+) -> None:
+    """Every file of a forecast, each written whole."""
+    from hotspot.forecast.export import save_area_forecast, save_forecast
+
+    for name in SAVED_AS:
+        save_forecast(forecast, file_in(folder, name))
+    save_area_forecast(forecast, areas, file_in(folder, "boroughs.parquet"))
+    write_csv(area_rows(forecast), file_in(folder, "boroughs.csv"))
+    draw_maps(forecast, areas, folder, title=title, note=note)
+
+
+def area_rows(forecast: xr.Dataset) -> pd.DataFrame:
+    """One row an area and period: expected count and every bound."""
+    import pandas as pd
+
+    rows = []
+    quantiles = forecast["quantile"].to_numpy()
+    for time in range(forecast.sizes["time"]):
+        one = forecast.isel(time=time)
+        begin, end = (pd.Timestamp(one[name].item()) for name in ("time", "time_end"))
+        for area in range(forecast.sizes["area"]):
+            expected = one["area_expected_count"].isel(area=area)
+            bounds = one["area_count_quantile"].isel(area=area).to_numpy()
+            rows.append(
+                {
+                    "area": str(expected["area"].item()),
+                    "start": f"{begin:%Y-%m-%d}",
+                    "end": f"{end:%Y-%m-%d}",
+                    "expected_count": float(expected),
+                    **{f"q{q:g}": float(b) for q, b in zip(quantiles, bounds, strict=True)},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def say_forecast(forecast: xr.Dataset, *, title: str) -> None:
+    """Borough, expected count, 90 % interval; for the first period."""
+    rows = area_rows(forecast)
+    first = rows[rows["start"] == rows["start"].iloc[0]]
+    say(f"{title}")
+    say(f"Recorded offences to expect from {first['start'].iloc[0]} to {first['end'].iloc[0]}:")
+    say_table(
+        ("", "expected", "90 % interval"),
+        [
+            (row.area, f"{row.expected_count:.1f}", f"{low:.0f} to {high:.0f}")
+            for row, low, high in zip(
+                first.itertuples(), first["q0.05"], first["q0.95"], strict=True
+            )
+        ],
+    )
+    if forecast.sizes["time"] > 1:
+        say(f"  and {forecast.sizes['time'] - 1} later periods in boroughs.csv")
+    say(f"  The interval includes {forecast.attrs['interval_kind']}.")
+
+
+def draw_maps(
+    forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, title: str, note: str
+) -> None:
+    """map.png and bounds.png of the first period."""

@@ -1,0 +1,18 @@
+"""Pictures of forecasts, their bounds, and how wrong they were; the only part that draws.
+
+Every function returns Axes and shows nothing; save with ``axes.figure.savefig(...)``. Matplotlib
+loads when the first picture is drawn, and none of its settings is changed.
+"""
+
+from hotspot.plot.areas import plot_area_bounds
+from hotspot.plot.curves import plot_calibration, plot_capture_curve, plot_pit
+from hotspot.plot.maps import plot_bounds, plot_forecast
+
+__all__ = [
+    "plot_area_bounds",
+    "plot_bounds",
+    "plot_calibration",
+    "plot_capture_curve",
+    "plot_forecast",
+    "plot_pit",
+]
