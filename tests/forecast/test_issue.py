@@ -90,8 +90,9 @@ def test_the_moments_are_the_models():
     assert forecast["expected_count"].dtype == np.float64
 
 
-def test_bounds_are_quantiles_of_the_members_that_are_kept():
-    forecast = issue(periods=months(2), keep_members=True)
+@pytest.mark.parametrize("size", [200, 233], ids=["whole ranks", "ranks between members"])
+def test_bounds_are_quantiles_of_the_members_that_are_kept(size):
+    forecast = issue(periods=months(2), keep_members=True, size=size)
     assert forecast["simulated_count"].dims == ("member", "time", "y", "x")
     np.testing.assert_array_equal(
         forecast["count_quantile"],
