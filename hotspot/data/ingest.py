@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -20,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 
 from hotspot._checks import region_polygon
 from hotspot._typing import BoolArray, IntArray
-from hotspot.data.duplicates import duplicates
+from hotspot.data.duplicates import duplicates, id_groups
 from hotspot.data.events import Events, Source
 from hotspot.data.snap_points import NATIONAL_GRID, SnapPoints, spacing_of
 from hotspot.errors import CoordinateError, RegionError, TooFewEventsError
@@ -91,12 +92,15 @@ def events_of(
     """
     rows = pa.concat_tables([piece.rows for piece in pieces]).unify_dictionaries()
     piece_of_row = np.repeat(np.arange(len(pieces)), [piece.rows.num_rows for piece in pieces])
-    points = SnapPoints.of(rows["longitude"].to_numpy(), rows["latitude"].to_numpy())
+    with ThreadPoolExecutor(1) as pool:  # the two longest steps, side by side
+        grouping = pool.submit(id_groups, rows["id"])
+        points = SnapPoints.of(rows["longitude"].to_numpy(), rows["latitude"].to_numpy())
+        group = grouping.result()
     code = {column: _codes(rows[column]) for column in ("month", "offence", "force", "lsoa_code")}
     doubts = _unlocated_doubt(~points.located, piece_of_row, pieces)
 
     dropped = np.zeros(len(piece_of_row), np.int8)
-    again, kind = duplicates(rows["id"], points.of_row, code["month"][0], code["offence"][0])
+    again, kind = duplicates(group, points.of_row, code["month"][0], code["offence"][0])
     dropped[again] = REASONS.index("duplicate") + 1 + kind
     dropped[~points.located] = REASONS.index("no location") + 1
     if wanted.offences is not None:
