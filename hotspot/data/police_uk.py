@@ -75,6 +75,8 @@ def read_police_uk(
 
     Raises
     ------
+    MissingFileError
+        If there is nothing at `path`.
     FileFormatError
         If a file is not a street-level CSV: encoding, separator, header, row length, quotes,
         an unknown crime type, an error page; if two files are of one force and month and
