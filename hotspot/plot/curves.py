@@ -71,7 +71,7 @@ def plot_capture_curve(
     ax.set_ylim(0, min(1.0, 1.05 * max(float(np.max(line, initial=0)) for line in shown)))
     _finish(ax, "Share of area flagged, hottest first", "Share of recorded offences in it")
     _per_cent(ax)
-    _legend(ax, "lower right")
+    _legend(ax, "lower left", bbox_to_anchor=(0, 1), ncols=3)  # above: lines fill the square
     return ax
 
 
