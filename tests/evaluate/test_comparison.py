@@ -94,6 +94,14 @@ def test_periods_without_a_score_for_both_are_left_out():
     assert found["upper"].item() == pytest.approx(1)
 
 
+def test_an_interval_from_a_single_scored_period_is_not_defined():
+    base, new = np.full(6, np.nan), np.ones(6)
+    base[2] = 0.5
+    found = compare(scores_of(base, new), baseline="base", block=1, rng=np.random.default_rng(1))
+    assert found["difference"].item() == 0.5
+    assert np.isnan(found["lower"].item())
+
+
 def test_an_infinite_score_stays_infinite():
     base, new = np.zeros(8), np.zeros(8)
     new[2] = -np.inf
