@@ -61,6 +61,17 @@ def plot_area_bounds(
         If the areas of `observed` differ.
     ParameterError
         If `time` is not a period of the forecast, or several models or folds are left.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> forecast = xr.Dataset(
+    ...     {"area_expected_count": ("area", [100.0, 20.0]),
+    ...      "area_count_quantile": (("quantile", "area"), [[80.0, 10.0], [120.0, 30.0]])},
+    ...     {"area": ["Camden", "Sutton"], "quantile": [0.05, 0.95]})
+    >>> ax = plot_area_bounds(forecast, level=0.9)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['Sutton', 'Camden']
     """
     lower, expected, upper = _interval(forecast, level, time)
     if observed is not None:

@@ -95,7 +95,18 @@ def plot_calibration(table: xr.Dataset, *, ax=None):
     Raises
     ------
     ParameterError
-        If `table` is not such a table.
+        If `table` is not such a table, or several of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from hotspot import calibration_table
+    >>> rng = np.random.default_rng(3)
+    >>> pit = xr.DataArray(rng.uniform(size=(12, 20, 20)), dims=["fold", "y", "x"])
+    >>> ax = plot_calibration(calibration_table(pit, rng=rng))
+    >>> ax.get_ylabel()
+    'Share of counts inside it'
     """
     missing = {"actual", "lower", "upper"} - set(table.data_vars)
     if missing:
@@ -155,6 +166,15 @@ def plot_pit(pit: xr.DataArray, *, bins: int = 20, ax=None):
     ------
     ParameterError
         If all of `pit` is NaN or `bins` is under 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> pit = xr.DataArray(np.random.default_rng(3).uniform(size=(20, 20)), dims=["y", "x"])
+    >>> ax = plot_pit(pit, bins=10)
+    >>> ax.get_xlabel()
+    'Randomised PIT of each count'
     """
     if bins < 2:
         raise ParameterError(f"bins must be at least 2, got {bins}.")

@@ -144,6 +144,17 @@ def plot_bounds(
         If the forecast does not hold those quantiles; the message names those it holds.
     ParameterError
         As :func:`plot_forecast`, or if not three axes are given.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> cells = {"y": [125.0, 375.0], "x": [125.0, 375.0]}
+    >>> expected = xr.DataArray([[0.1, 0.5], [0.0, 2.0]], cells, ["y", "x"])
+    >>> bounds = xr.concat([0 * expected, expected.round() + 2], dim="quantile")
+    >>> forecast = xr.Dataset({"expected_count": expected, "count_quantile": bounds})
+    >>> axes = plot_bounds(forecast.assign_coords(quantile=[0.05, 0.95]), level=0.9)
+    >>> axes[0].get_title(loc="left")
+    'Lower bound (0.05 quantile): 0 everywhere'
     """
     require_level(level)
     ends = (1 - level) / 2, (1 + level) / 2
