@@ -19,6 +19,7 @@ from hotspot import (
     Grid,
     HistoricalRate,
     KernelDensity,
+    area_interval_coverage,
     backtest,
     compare,
     hit_rate,
@@ -29,6 +30,7 @@ from hotspot import (
     rolling_origin,
 )
 
+GAIN = ("lower", "difference", "upper")
 SHARES = [0.01, 0.05, 0.10]
 # Computed without this library: mean share of the next month's burglaries over 2019, 250 m.
 REFERENCE = {
@@ -125,19 +127,22 @@ def centres_inside(grid):
 
 
 def print_gain_and_calibration(result, observed) -> None:
-    baseline = result.sel(model="last 36 months' count")
-    gain = information_gain(result, observed, baseline=baseline).mean("step")
-    gain = compare(gain, baseline="last 36 months' count", rng=np.random.default_rng(1))
+    against = "last 36 months' count"
+    gain = information_gain(result, observed, baseline=result.sel(model=against)).mean("step")
+    gain = compare(gain, baseline=against, rng=np.random.default_rng(1))
     pit = randomised_pit(result, observed, rng=np.random.default_rng(2))
     covered = pit_coverage(pit, level=0.9).mean(("fold", "step"))
     print("\ninformation gain over the 36 months' count, nats per event; cells inside 90 % by PIT")
     for name in MODELS:
-        row = gain.sel(model=name)
-        print(
-            f"  {name:<24} {float(row['difference']):+.4f} "
-            f"[{float(row['lower']):+.4f}, {float(row['upper']):+.4f}]   "
-            f"{float(covered.sel(model=name)):.3f}"
-        )
+        said = "0, by definition            "
+        if name != against:
+            low, mid, high = (float(gain[k].sel(model=name)) for k in GAIN)
+            said = f"{mid:+.4f} [{low:+.4f}, {high:+.4f}]"
+        print(f"  {name:<24} {said}   {float(covered.sel(model=name)):.3f}")
+    areas = area_interval_coverage(result, result["area_observed_count"], level=0.9)
+    print("boroughs inside 90 % bounds")
+    for name, share in zip(MODELS, areas.mean(("fold", "step")).values, strict=True):
+        print(f"  {name:<24} {share:.3f}")
 
 
 def write_maps(events, grid, folder: Path) -> None:
