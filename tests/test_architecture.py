@@ -28,6 +28,7 @@ NO_EXAMPLE = {
     "Model": "a contract; HistoricalRate is an example of it",
     "FittedModel": "a contract; FittedRateMap is an example of it",
     "FittedRateMap": "made by fit; issue_forecast makes one by hand",
+    "BandwidthChoice": "made by select_bandwidth, which shows one",
     "Source": "made by the readers; read_police_uk shows one",
     "LeakReport": "made by leak_test, which shows one",
     "Fold": "made by rolling_origin, which shows one",

@@ -68,7 +68,7 @@ app = typer.Typer(
 
 StudyFile = Annotated[
     Path | None,
-    typer.Argument(metavar="[STUDY.toml]", help="A study file; flags override what it says."),
+    typer.Argument(metavar="STUDY.toml", help="A study file; flags override what it says."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where results go.")]
 DataPath = Annotated[
@@ -234,7 +234,8 @@ def forecast(
 
     \b
     Writes to FOLDER (default: out in the study, or results/forecast):
-        map.png, bounds.png           what to expect where; how far it may stray
+        map.png, bounds.png           what to expect where; how far each cell may stray
+        boroughs.png                  the same for boroughs
         boroughs.csv, .parquet        expected count and bounds of each borough
         forecast.nc                   everything, for xarray
         cells.parquet, .geojson       one row a cell and period, for GIS

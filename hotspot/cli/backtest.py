@@ -19,6 +19,7 @@ from hotspot.cli.output import (
     stages,
     write_csv,
 )
+from hotspot.cli.pictures import draw_curves
 from hotspot.errors import StudyError
 from hotspot.study import Study, load_areas, load_events
 
@@ -86,9 +87,9 @@ def backtest_events(
         scores = judge(result, study, rng=scores_rng)
         summary = summarise(scores, study, rng=scores_rng)
         next(stage)
-        save_backtest(result, file_in(folder, "backtest.nc"))
-        write_csv(scores_table(scores), file_in(folder, "scores.csv"))
-        write_csv(summary, file_in(folder, "summary.csv"))
+        save_backtest(result.assign_attrs(note=note), file_in(folder, "backtest.nc"))
+        write_csv(scores_table(scores), file_in(folder, "scores.csv"), note=note)
+        write_csv(summary, file_in(folder, "summary.csv"), note=note)
         next(stage)
         draw_curves(result, folder, rng=scores_rng, note=note)
     say_summary(summary, study, n_folds=len(origins))
@@ -129,7 +130,3 @@ def say_summary(summary: pd.DataFrame, study: Study, *, n_folds: int) -> None:
 
 def _difference(row: pd.Series) -> str:
     return f"{row['difference']:+.2g} ({row['lower']:+.2g}, {row['upper']:+.2g})"
-
-
-def draw_curves(result: xr.Dataset, folder: Path, *, rng: np.random.Generator, note: str) -> None:
-    """capture.png and calibration.png."""

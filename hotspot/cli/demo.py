@@ -26,7 +26,7 @@ def run_demo(out: Path, *, quiet: bool) -> None:
     study, folder = demo_study(), results_folder(out)
     say(f"{NOTE}\n")
     say("1. What was recorded")
-    events = run_ingest(study, folder / "ingest", quiet=quiet)
+    events = run_ingest(study, folder / "ingest", quiet=quiet, note=NOTE)
     areas = load_areas(study)
     say("\n2. What to expect next")
     first = replace(study, models=study.models[:1])

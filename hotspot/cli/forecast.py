@@ -14,6 +14,7 @@ from hotspot.cli.output import (
     stages,
     write_csv,
 )
+from hotspot.cli.pictures import draw_maps
 from hotspot.study import Study, load_areas, load_events
 from hotspot.study.parts import folder_name
 
@@ -48,12 +49,13 @@ def forecast_events(
     grid = Grid.over(areas, cell_size=study.grid.cell_size)
     periods = _periods(study, events)
     cutoff = min(periods[0].left, events.end)
+    past = events.before(cutoff)
     children = np.random.default_rng(study.seed).spawn(len(study.models))
     for model, child in zip(study.models, children, strict=True):
         folder = results_folder(out if len(study.models) == 1 else out / folder_name(model.name))
         with stages(["fitting", "simulating", "writing"], quiet=quiet) as stage:
             next(stage)
-            fitted = model.build().fit(events.before(cutoff), grid, end=cutoff)
+            fitted = model.build().fit(past, grid, end=cutoff)
             next(stage)
             forecast = issue_forecast(
                 fitted,
@@ -62,11 +64,13 @@ def forecast_events(
                 size=study.forecast.size,
                 quantiles=study.forecast.quantiles,
                 areas=areas,
-                input_sha256=events.before(cutoff).content_hash(),
+                input_sha256=past.content_hash(),
             )
             next(stage)
-            save_all(forecast, areas, folder, title=model.name, note=note)
-        say_forecast(forecast, title=f"{model.name}, learned from {len(events):,} events")
+            save_all(forecast, areas, folder, note=note)
+        say_forecast(
+            forecast, title=f"{model.name}, from {len(past):,} events before {cutoff:%Y-%m-%d}"
+        )
         say(f"Written to {relative(folder)}; look at map.png first.")
         say()
 
@@ -85,17 +89,17 @@ def _periods(study: Study, events: Events) -> pd.IntervalIndex:
     )
 
 
-def save_all(
-    forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, title: str, note: str
-) -> None:
+def save_all(forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, note: str) -> None:
     """Every file of a forecast, each written whole."""
     from hotspot.forecast.export import save_area_forecast, save_forecast
 
+    if note:
+        forecast = forecast.assign_attrs(note=note)
     for name in SAVED_AS:
         save_forecast(forecast, file_in(folder, name))
     save_area_forecast(forecast, areas, file_in(folder, "boroughs.parquet"))
-    write_csv(area_rows(forecast), file_in(folder, "boroughs.csv"))
-    draw_maps(forecast, areas, folder, title=title, note=note)
+    write_csv(area_rows(forecast), file_in(folder, "boroughs.csv"), note=note)
+    draw_maps(forecast, areas, folder, note=note)
 
 
 def area_rows(forecast: xr.Dataset) -> pd.DataFrame:
@@ -140,9 +144,3 @@ def say_forecast(forecast: xr.Dataset, *, title: str) -> None:
     if forecast.sizes["time"] > 1:
         say(f"  and {forecast.sizes['time'] - 1} later periods in boroughs.csv")
     say(f"  The interval includes {forecast.attrs['interval_kind']}.")
-
-
-def draw_maps(
-    forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, title: str, note: str
-) -> None:
-    """map.png and bounds.png of the first period."""

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from hotspot.data.events import Events
 
 
-def run_ingest(study: Study, out: Path, *, quiet: bool) -> Events:
+def run_ingest(study: Study, out: Path, *, quiet: bool, note: str = "") -> Events:
     """Read the study's data inside its region; write and print what became of each row."""
     folder = results_folder(out)
     targets = [file_in(folder, name) for name in ("events.parquet", "ingest_report.csv")]
     events = load_events(study, region=load_areas(study), progress=shows_progress(quiet))
     events.to_parquet(targets[0])
     if events.report is not None:
-        write_csv(events.report, targets[1])
+        write_csv(events.report, targets[1], note=note)
     say_ingest(events)
     say()
     say(f"Events: {relative(targets[0])}. Account of every file: {relative(targets[1])}.")

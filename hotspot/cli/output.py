@@ -45,13 +45,15 @@ def file_in(folder: Path, name: str) -> Path:
     return path
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
+def write_csv(table: pd.DataFrame, path: Path, *, note: str = "") -> None:
     """Write a table whole, numbers to six digits, texts safe to open in a spreadsheet.
+
+    A `note` stands in a column of its own, so that it stays with each row that is copied.
 
     A name that begins like a formula gets an apostrophe in front: area names come from files,
     and a spreadsheet would run ``=HYPERLINK(...)``.
     """
-    safe = table.copy()
+    safe = table.assign(note=note) if note else table.copy()
     for column in safe.columns[[not _is_numeric(safe[name]) for name in safe.columns]]:
         safe[column] = [_escaped(value) for value in safe[column]]
     with replaced(path) as temporary:

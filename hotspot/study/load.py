@@ -87,7 +87,7 @@ def load_events(
 
     path, offences = study.data.path, study.data.offences or None
     if not path.exists():
-        raise StudyError(f"There is nothing at {path}, the path of [data].")
+        raise StudyError(f"There is nothing to read at {path}.")
     region = load_areas(study) if region is None else region
     if path.suffix == ".parquet":
         return Events.from_parquet(path).select(offences=offences, region=region)

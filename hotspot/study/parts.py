@@ -172,7 +172,7 @@ class StudyScores:
 
 DEFAULT_MODELS = (
     StudyModel("count 36 months", "HistoricalRate", (("window", "36 months"),)),
-    StudyModel("count 12 months", "HistoricalRate", (("window", "12 months"),)),
+    StudyModel("kernel 36 months", "KernelDensity", (("window", "36 months"),)),
 )
 
 

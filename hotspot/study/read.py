@@ -47,8 +47,8 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     Examples
     --------
     >>> study = read_study(example_study_path())
-    >>> study.area.boroughs[:2], study.grid.cell_size, study.models[0].kind
-    (('Camden', 'Hackney'), 250.0, 'HistoricalRate')
+    >>> study.area.boroughs[:2], study.grid.cell_size, [model.kind for model in study.models]
+    (('Camden', 'Hackney'), 250.0, ['HistoricalRate', 'HistoricalRate', 'KernelDensity'])
     """
     return parse_study(study_document(path), folder=Path(path).parent)
 

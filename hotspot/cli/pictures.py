@@ -1,0 +1,64 @@
+"""The pictures that the commands leave: maps, bounds, capture curve, calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hotspot._files import replaced
+from hotspot.cli.output import file_in
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import xarray as xr
+
+DOTS_PER_INCH = 150
+
+
+def draw_maps(forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, note: str) -> None:
+    """map.png, bounds.png and boroughs.png of the first period."""
+    from hotspot.plot import plot_area_bounds, plot_bounds, plot_forecast
+
+    names = "name" if len(areas) <= 40 else None
+    _save(
+        plot_forecast(forecast, outline=areas, names=names).figure, file_in(folder, "map.png"), note
+    )
+    _save(plot_bounds(forecast, outline=areas)[0].figure, file_in(folder, "bounds.png"), note)
+    _save(plot_area_bounds(forecast).figure, file_in(folder, "boroughs.png"), note)
+
+
+def draw_curves(result: xr.Dataset, folder: Path, *, rng: np.random.Generator, note: str) -> None:
+    """capture.png and calibration.png of a backtest."""
+    import xarray as xr
+
+    from hotspot import evaluate
+    from hotspot.plot import plot_calibration, plot_capture_curve
+
+    observed = result["observed_count"]
+    hindsight = xr.Dataset({"expected_count": observed}).assign_coords(
+        inside_area=result["inside_area"]
+    )
+    axes = plot_capture_curve(
+        evaluate.capture_curve(result, observed), best=evaluate.capture_curve(hindsight, observed)
+    )
+    _save(axes.figure, file_in(folder, "capture.png"), note)
+    pit = evaluate.randomised_pit(result, observed, rng=rng)
+    block = max(1, min(3, result.sizes["fold"] // 2))
+    if result.sizes["fold"] >= 2:  # one period alone says nothing of how often
+        table = evaluate.calibration_table(pit, rng=rng, block=block)
+        _save(plot_calibration(table).figure, file_in(folder, "calibration.png"), note)
+
+
+def _save(figure, path: Path, note: str) -> None:
+    """Write a picture whole, with what must be said about its data on top, and let it go."""
+    import matplotlib.pyplot as plt
+
+    if note:
+        figure.suptitle(note, fontsize=8, color="#a00000")
+    try:
+        with replaced(path) as temporary:
+            figure.savefig(temporary, dpi=DOTS_PER_INCH)
+    finally:
+        plt.close(figure)
