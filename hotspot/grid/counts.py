@@ -63,9 +63,13 @@ def count_events(events: Events, grid: Grid, periods: pd.IntervalIndex) -> xr.Da
     require_same_crs(events, grid)
     require_covered(events, periods)
     require_resolvable(events, periods)
-    time = pd.DatetimeIndex(events.table["time"])
-    period = periods.left.tz_convert("UTC").searchsorted(time, side="right") - 1
-    inside_period = (period >= 0) & (time < periods.right.tz_convert("UTC")[period])
+    # One unit for all: pandas refuses to search among microseconds for a finer instant.
+    time, left, right = (
+        pd.DatetimeIndex(stamps).tz_convert("UTC").as_unit("ns")
+        for stamps in (events.table["time"], periods.left, periods.right)
+    )
+    period = left.searchsorted(time, side="right") - 1
+    inside_period = (period >= 0) & (time < right[period])
     points = events.table.geometry
     cell = grid.cell_of(points.x.to_numpy(), points.y.to_numpy())
     keep = inside_period & (cell >= 0)

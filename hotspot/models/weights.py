@@ -168,7 +168,7 @@ def check_half_life(half_life: float | None) -> None:
 
 
 def window_offset(window: str) -> pd.DateOffset:
-    """ "36 months" as a calendar offset."""
+    """The calendar offset that a window such as "36 months" stands for."""
     match = _WINDOW.match(str(window))
     if not match or int(match[1]) == 0:
         raise ParameterError(

@@ -1,8 +1,10 @@
 """The backtest: forecasts that saw only their past, the same bytes for any number of workers."""
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from shapely import box
 
 from hotspot import Grid, HistoricalRate, backtest, check_forecast, issue_forecast, rolling_origin
 from hotspot.errors import CoverageError, LeakError, ParameterError
@@ -33,7 +35,13 @@ def _bytes(result):
 
 
 def test_the_same_seed_gives_the_same_bytes_for_any_number_of_workers(city, folds):
-    runs = [_bytes(_run(city, folds, workers=workers)) for workers in (1, 2, 8)]
+    halves = gpd.GeoDataFrame(
+        {"name": ["west", "east"]},
+        geometry=[box(0, 0, 600, 1000), box(600, 0, 1250, 1000)],
+        crs=27700,
+    )
+    runs = [_bytes(_run(city, folds, workers=workers, areas=halves)) for workers in (1, 2, 8)]
+    assert "area_count_quantile" in runs[0]
     assert runs[0] == runs[1] == runs[2]
 
 

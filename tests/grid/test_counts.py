@@ -36,6 +36,13 @@ def test_a_period_begins_at_local_midnight_in_summer_time():
     assert counts.sum(("y", "x")).values.tolist() == [0, 1]
 
 
+def test_times_finer_than_a_microsecond_are_counted():
+    late = pd.Timestamp("2019-01-31 23:59:59.999999999", tz="Europe/London")
+    events = events_at([late], [1], [1], start="2019-01-01", end="2019-03-01")
+    counts = count_events(events, Grid.over(events.region), make_periods("2019-01", "2019-03"))
+    assert counts.sum(("y", "x")).values.tolist() == [1, 0]
+
+
 def test_counts_agree_with_the_numbers_the_events_were_made_from():
     made = np.random.default_rng(3).poisson(1.5, (5, 3, 4))
     events = monthly_events(made)
