@@ -11,9 +11,9 @@ Five rules, one question each:
 ==============  ====================================================================================
 
 Recorded places are snapped to points that many events share. Two events in one place look to
-cross-validation like infinitely sharp detail, so its criterion improves without end as the bandwidth
-goes to 0 and the search must be bounded below, by the resolution of the places. A
-choice that ends on a bound warns: it is the bound that spoke, not the events.
+cross-validation like infinitely sharp detail, so its criterion improves without end as the
+bandwidth goes to 0, and the search must be bounded below by the resolution of the places. A choice
+that ends on a bound warns: it is the bound that spoke, not the events.
 """
 
 from __future__ import annotations
@@ -60,6 +60,14 @@ class BandwidthChoice:
         "lower" or "upper" where the best lies on that end of the search; "" elsewhere.
     by_axis : (float, float) or None
         For ``scott`` and ``isj``: the bandwidths along x and y of which it is the geometric mean.
+
+    Examples
+    --------
+    >>> from shapely import box
+    >>> points = np.random.default_rng(7).normal(5_000, 800, (400, 2))
+    >>> choice = select_bandwidth(points, method="lscv", region=box(0, 0, 10_000, 10_000))
+    >>> choice.sense, bool(choice.candidates[choice.criterion.argmin()] == float(choice))
+    ('lowest', True)
     """
 
     bandwidth: float
@@ -135,8 +143,8 @@ def select_bandwidth(
     * ``diggle`` minimises the mean squared error of a Cox process's intensity,
       :math:`\frac{\lambda^{-1} - 2 K(r)}{\pi r^2}
       + \frac{1}{(\pi r^2)^2} \int_0^{2r} \gamma_r(t) \, dK(t)`
-      over r = 2h, with K Ripley's function (rigid-motion corrected) and :math:`\gamma_r(t)` the area
-      that two discs of radius r have in common at distance t.
+      over r = 2h, with K Ripley's function (rigid-motion corrected) and :math:`\gamma_r(t)` the
+      area that two discs of radius r have in common at distance t.
 
     Events in one place are summed once, and pairs beyond eight bandwidths not at all; where
     pairs are too many, places are moved to a lattice of an eighth of the bandwidth and summed

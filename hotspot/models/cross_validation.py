@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from scipy.signal import fftconvolve
 from shapely.geometry.base import BaseGeometry
 
@@ -79,8 +80,8 @@ class CrossValidation:
         return float((mass * share)[grid.inside] @ (1 / kept[grid.inside]))
 
     def _grid_for(self, bandwidth: float) -> Grid:
-        """The grid, its cells put together as far as leaves two to a bandwidth."""
-        together = 2 ** max(int(np.log2(bandwidth / (2 * self.grid.cell_size))), 0)
+        """The grid, its cells put together as far as leaves sixteen to a bandwidth."""
+        together = 2 ** max(int(np.log2(bandwidth / (16 * self.grid.cell_size))), 0)
         return _coarser(self.grid, together) if together > 1 else self.grid
 
     def _left_out(self, bandwidth: float) -> tuple[FloatArray, FloatArray]:
@@ -98,10 +99,8 @@ class CrossValidation:
 
     def _kernel_mass(self, places: FloatArray, bandwidth: float) -> FloatArray:
         """Mass at each place: by the polygon's sides where they are few, else off the grid."""
-        from shapely import get_num_coordinates
-
-        region = self.grid.region.simplify(1e-3 * bandwidth)
-        if len(places) * get_num_coordinates(region) <= _SIDES_TIMES_POINTS:
+        region = self.grid.region
+        if len(places) * shapely.get_num_coordinates(region) <= _SIDES_TIMES_POINTS:
             return np.maximum(kernel_mass_at(places, region, bandwidth=bandwidth), 1e-6)
         mass = kernel_mass_read(places, self._grid_for(bandwidth), bandwidth=bandwidth)
         return np.maximum(mass, 1e-6)

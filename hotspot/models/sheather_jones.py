@@ -61,8 +61,9 @@ def sheather_jones(values: FloatArray, resolution: float = 0.0) -> float:
     change = np.flatnonzero((values_there[:-1] < 0) & (values_there[1:] >= 0))
     if change.size == 0:
         raise ConvergenceError(
-            "The improved Sheather-Jones equation has no solution for these coordinates, as happens "
-            'when they spread evenly along an axis, or many share few places. Use method="scott", or give a bandwidth.',
+            "The improved Sheather-Jones equation has no solution for these coordinates, as "
+            "happens when they spread evenly along an axis, or many share few places. Use "
+            'method="scott", or give a bandwidth in metres.',
             trace=np.column_stack([np.sqrt(tried) * span, values_there]),
         )
     t = brentq(excess, tried[change[0]], tried[change[0] + 1], xtol=1e-14)

@@ -64,3 +64,13 @@ def mass_in_cells(points, axes, *, bandwidth, weights=None, power=1):
             for y in axes[1]
         ]
     )
+
+
+def pair_distance_weights(point, weight, reach, n_bins):
+    found = np.zeros(n_bins)
+    for i in range(point.shape[1]):
+        for j in range(i):
+            distance = math.dist(point[:, i], point[:, j])
+            if distance < reach:
+                found[int(distance * n_bins / reach)] += weight[i] * weight[j]
+    return found

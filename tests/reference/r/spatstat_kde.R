@@ -30,8 +30,15 @@ for (n in names(patterns)) {
     ppl = list(choice = as.numeric(p), sigma = attr(p, "h"), criterion = attr(p, "cv")),
     k = list(r = iso$r[seq(1, 512, 16)], translate = iso$trans[seq(1, 512, 16)], isotropic = iso$iso[seq(1, 512, 16)]),
     at_points = list(uniform = at(), diggle = at(diggle = TRUE), none = at(edge = FALSE)),
-    integral = list(uniform = integral(g()), diggle = integral(g(diggle = TRUE)), none = integral(g(edge = FALSE))))
+    integral = list(uniform = integral(g()), diggle = integral(g(diggle = TRUE)), none = integral(g(edge = FALSE))),
+    integral_1024 = list(uniform = integral(density(X, 0.1, dimyx = 1024)),
+      diggle = integral(density(X, 0.1, diggle = TRUE, dimyx = 1024)),
+      none = integral(density(X, 0.1, edge = FALSE, dimyx = 1024))))
 }
+# Sheather and Jones' own bandwidth (stats::bw.SJ) of quantiles of normal laws.
+u <- function(n) qnorm((seq_len(n) - 0.5) / n)
+result$sheather_jones <- list(normal_2000 = bw.SJ(u(2000), nb = 5000),
+  two_normals = bw.SJ(c(u(2000) - 3, 2 * u(2000) + 4), nb = 5000))
 # A polygon with a notch: every corner of the corrections is met. Read on a coarse sublattice.
 X <- patterns$redwood[star]
 pixel <- function(...) { Z <- density(X, 0.1, dimyx = 512, ...); list(x = Z$xcol[seq(9, 512, 32)], y = Z$yrow[seq(9, 512, 32)], z = Z$v[seq(9, 512, 32), seq(9, 512, 32)]) }
