@@ -47,11 +47,14 @@ def _sentence(error: Exception) -> str:
 def _show(usual: Any) -> Any:
     """Doubts about the data in plain words; every other warning as Python shows it."""
 
+    said = set()
+
     def show(message, category, filename, lineno, file=None, line=None):
-        if issubclass(category, HotspotWarning):
-            typer.echo(f"Note: {message}", err=True)
-        else:
+        if not issubclass(category, HotspotWarning):
             usual(message, category, filename, lineno, file, line)
+        elif str(message) not in said:  # the same doubt at every fold is one doubt
+            said.add(str(message))
+            typer.echo(f"Note: {message}", err=True)
 
     return show
 
@@ -145,7 +148,7 @@ def hotspot(
     """
 
 
-@app.command()
+@app.command(short_help="Read, forecast and backtest the SIMULATED sample: begin here.")
 def demo(
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where results go.")] = Path(
@@ -170,7 +173,7 @@ def demo(
     run_demo(out, quiet=quiet)
 
 
-@app.command()
+@app.command(short_help="Read an archive of data.police.uk; account for every row.")
 def ingest(
     path: Annotated[
         Path, typer.Argument(metavar="PATH", help="Folder, zip, tar or CSV of street-level files.")
@@ -201,7 +204,7 @@ def ingest(
     run_ingest(study, out, quiet=quiet)
 
 
-@app.command()
+@app.command(short_help="Forecast the next months in cells and boroughs, with bounds.")
 def forecast(
     study: StudyFile = None,
     *,
@@ -251,7 +254,7 @@ def forecast(
     run_forecast(chosen, chosen.out or Path("results/forecast"), quiet=quiet)
 
 
-@app.command()
+@app.command(short_help="Forecast the past, and compare models with what was recorded.")
 def backtest(
     study: StudyFile = None,
     *,
@@ -267,6 +270,9 @@ def backtest(
     end: Annotated[
         str | None, typer.Option("--end", help="End of the last one: 2025-01 judges December 2024.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", help="Threads; the numbers stay the same.")
+    ] = 1,
     size: Size = None,
     seed: Seed = None,
     out: Out = None,
@@ -297,7 +303,7 @@ def backtest(
         study, data=data, offence=offence, borough=borough, region=region, cell_size=cell_size,
         model=model, folds_start=start, folds_end=end, size=size, seed=seed, out=out,
     )  # fmt: skip
-    run_backtest(chosen, chosen.out or Path("results/backtest"), quiet=quiet)
+    run_backtest(chosen, chosen.out or Path("results/backtest"), workers=workers, quiet=quiet)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from hotspot.cli.output import (
     stages,
     write_csv,
 )
-from hotspot.cli.pictures import draw_curves
+from hotspot.cli.pictures import CURVES, draw_curves
 from hotspot.errors import StudyError
 from hotspot.study import Study, load_areas, load_events
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
     from hotspot.data.events import Events
 
+FILES = ("backtest.nc", "scores.csv", "summary.csv", *CURVES)
 
-def run_backtest(study: Study, out: Path, *, quiet: bool, note: str = "") -> None:
+
+def run_backtest(study: Study, out: Path, *, workers: int = 1, quiet: bool, note: str = "") -> None:
     """Refit the study's models at every fold, score their forecasts, write and print."""
     require_folds(study)
-    with stages(["reading"], quiet=quiet) as stage:
-        next(stage)
-        areas = load_areas(study)
-        events = load_events(study, region=areas)
-    backtest_events(study, events, areas, out=out, quiet=quiet, note=note)
+    areas = load_areas(study)
+    events = load_events(study, region=areas, progress=shows_progress(quiet))
+    backtest_events(study, events, areas, out=out, workers=workers, quiet=quiet, note=note)
 
 
 def require_folds(study: Study) -> None:
@@ -51,14 +51,21 @@ def require_folds(study: Study) -> None:
 
 
 def backtest_events(
-    study: Study, events: Events, areas: gpd.GeoDataFrame, *, out: Path, quiet: bool, note: str
+    study: Study,
+    events: Events,
+    areas: gpd.GeoDataFrame,
+    *,
+    out: Path,
+    workers: int = 1,
+    quiet: bool,
+    note: str = "",
 ) -> None:
     """The same for events that are at hand."""
     from hotspot.backtesting.folds import rolling_origin
     from hotspot.backtesting.run import backtest
     from hotspot.grid.cells import Grid
 
-    folder = results_folder(out)
+    folder = results_folder(out, files=FILES)
     folds = study.folds
     origins = rolling_origin(
         folds.start,
@@ -80,6 +87,7 @@ def backtest_events(
         size=study.forecast.size,
         quantiles=study.forecast.quantiles,
         areas=areas,
+        workers=workers,
         progress=shows_progress(quiet),
     )
     with stages(["scoring", "writing", "drawing"], quiet=quiet) as stage:
@@ -87,7 +95,9 @@ def backtest_events(
         scores = judge(result, study, rng=scores_rng)
         summary = summarise(scores, study, rng=scores_rng)
         next(stage)
-        save_backtest(result.assign_attrs(note=note), file_in(folder, "backtest.nc"))
+        save_backtest(
+            result.assign_attrs({"note": note} if note else {}), file_in(folder, "backtest.nc")
+        )
         write_csv(scores_table(scores), file_in(folder, "scores.csv"), note=note)
         write_csv(summary, file_in(folder, "summary.csv"), note=note)
         next(stage)

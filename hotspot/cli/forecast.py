@@ -11,10 +11,11 @@ from hotspot.cli.output import (
     results_folder,
     say,
     say_table,
+    shows_progress,
     stages,
     write_csv,
 )
-from hotspot.cli.pictures import draw_maps
+from hotspot.cli.pictures import MAPS, draw_maps
 from hotspot.study import Study, load_areas, load_events
 from hotspot.study.parts import folder_name
 
@@ -26,14 +27,13 @@ if TYPE_CHECKING:
     from hotspot.data.events import Events
 
 SAVED_AS = ("forecast.nc", "cells.parquet", "cells.geojson", "forecast.tif")
+FILES = (*SAVED_AS, "boroughs.parquet", "boroughs.csv", *MAPS)
 
 
 def run_forecast(study: Study, out: Path, *, quiet: bool, note: str = "") -> None:
     """Fit the study's models, issue their forecasts, write and print them."""
-    with stages(["reading"], quiet=quiet) as stage:
-        next(stage)
-        areas = load_areas(study)
-        events = load_events(study, region=areas)
+    areas = load_areas(study)
+    events = load_events(study, region=areas, progress=shows_progress(quiet))
     forecast_events(study, events, areas, out=out, quiet=quiet, note=note)
 
 
@@ -48,11 +48,12 @@ def forecast_events(
 
     grid = Grid.over(areas, cell_size=study.grid.cell_size)
     periods = _periods(study, events)
-    cutoff = min(periods[0].left, events.end)
+    cutoff = min(periods[0].left, events.end).tz_convert(events.time_zone)
     past = events.before(cutoff)
     children = np.random.default_rng(study.seed).spawn(len(study.models))
     for model, child in zip(study.models, children, strict=True):
-        folder = results_folder(out if len(study.models) == 1 else out / folder_name(model.name))
+        folder = out if len(study.models) == 1 else out / folder_name(model.name)
+        results_folder(folder, files=FILES)
         with stages(["fitting", "simulating", "writing"], quiet=quiet) as stage:
             next(stage)
             fitted = model.build().fit(past, grid, end=cutoff)

@@ -26,10 +26,15 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
-def results_folder(path: Path) -> Path:
-    """Make the folder for results. What is in it stays, but for files of the same names."""
+def results_folder(path: Path, *, files: Sequence[str] = ()) -> Path:
+    """Make the folder for results. What is in it stays, but for files of the names in `files`.
+
+    That they can be written is found out here, before minutes of work.
+    """
     if path.exists() and not path.is_dir():
         raise StudyError(f"--out must be a folder, and {path} is a file. Name another.")
+    for name in files:
+        file_in(path, name)
     path.mkdir(parents=True, exist_ok=True)
     return path
 

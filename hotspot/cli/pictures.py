@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import xarray as xr
 
+MAPS = ("map.png", "bounds.png", "boroughs.png")
+CURVES = ("capture.png", "calibration.png")
 DOTS_PER_INCH = 150
 
 

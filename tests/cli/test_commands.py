@@ -212,8 +212,9 @@ def test_the_summary_is_the_mean_of_the_scores_and_their_difference(backtest):
         assert np.isnan(summary.loc[(baseline, name), "difference"])
 
 
-def test_a_backtest_gives_the_same_bytes_again(backtest, backtest_of):
-    again, _ = backtest_of()
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_backtest_gives_the_same_bytes_again(backtest, backtest_of, workers):
+    again, _ = backtest_of("--workers", workers)
     for name in ("scores.csv", "summary.csv"):
         assert (again / name).read_bytes() == (backtest[0] / name).read_bytes()
 
