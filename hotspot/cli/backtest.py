@@ -118,24 +118,28 @@ def save_backtest(result: xr.Dataset, path: Path) -> None:
 def say_summary(summary: pd.DataFrame, study: Study, *, n_folds: int) -> None:
     """A few scores a person can read at once, each beside its difference to the baseline."""
     shares = [share for share in study.scores.area_shares if share <= 0.1][-2:]
-    wanted = [f"hit_rate_{share:g}" for share in shares or study.scores.area_shares[:1]]
-    wanted += ["negative_binomial_log_score", "crps", "area_coverage_0.9"]
+    columns = {f"hit_rate_{s:g}": f"caught in {s:.3g}" for s in shares} | {
+        "negative_binomial_log_score": "log score",
+        "crps": "CRPS",
+        "area_coverage_0.9": "areas in 90 %",
+    }
     say(f"Backtest over {n_folds} origins, each model refitted before each; mean scores:")
     by_model = summary.set_index(["model", "score"])
     rows = [
-        (model.name, *(f"{by_model.loc[(model.name, name), 'mean']:.4g}" for name in wanted))
+        (model.name, *(f"{by_model.loc[(model.name, name), 'mean']:.4g}" for name in columns))
         for model in study.models
     ]
-    say_table(("", *wanted), rows)
-    say(f"Difference to {study.baseline!r} (95 % interval):")
-    rows = []
-    for model in study.models:
-        if model.name == study.baseline:
-            continue
-        differences = (by_model.loc[(model.name, name)] for name in wanted)
-        rows.append((model.name, *(_difference(one) for one in differences)))
-    say_table(("", *wanted), rows or [("no other model", *("" for _ in wanted))])
-    say("  Hit rate and log score: larger is better. CRPS: smaller. Coverage should be 0.9.")
+    say_table(("", *columns.values()), rows)
+    rivals = [model.name for model in study.models if model.name != study.baseline]
+    if rivals:
+        say(f"Difference to {study.baseline!r} (95 % interval):")
+        rows = [
+            (name, *(_difference(by_model.loc[(name, score)]) for score in columns))
+            for name in rivals
+        ]
+        say_table(("", *columns.values()), rows)
+    say("  Caught: share of offences in the hottest share of area. Caught, log score: larger is")
+    say("  better; CRPS: smaller. Areas in their 90 % interval should be 0.9 of all.")
 
 
 def _difference(row: pd.Series) -> str:

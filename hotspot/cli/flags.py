@@ -79,7 +79,7 @@ def _one_kind_of_area(document: dict[str, Any], given: dict[str, Any]) -> None:
 def _model(text: str) -> dict[str, Any]:
     """``"KernelDensity:bandwidth=300"`` as the table that a study file would hold."""
     kind, _, options = text.partition(":")
-    table: dict[str, Any] = {"name": text, "kind": kind.strip()}
+    table: dict[str, Any] = {"kind": kind.strip()}
     for option in filter(None, (one.strip() for one in options.split(","))):
         key, equals, value = option.partition("=")
         if not equals:
@@ -88,7 +88,9 @@ def _model(text: str) -> dict[str, Any]:
                 '"HistoricalRate:window=36 months".'
             )
         table[key.strip()] = _value(value.strip())
-    return table
+    # Pictures and tables have room for the values, and their keys go without saying.
+    name = ", ".join(str(value) for value in table.values()).replace(", ", " ", 1)
+    return {"name": name, **table}
 
 
 def _value(text: str) -> Any:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAPS = ("map.png", "bounds.png", "boroughs.png")
 CURVES = ("capture.png", "calibration.png")
 DOTS_PER_INCH = 150
+LONGEST_NAME = 30
 
 
 def draw_maps(forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, note: str) -> None:
@@ -38,6 +39,8 @@ def draw_curves(result: xr.Dataset, folder: Path, *, rng: np.random.Generator, n
     from hotspot import evaluate
     from hotspot.plot import plot_calibration, plot_capture_curve
 
+    names = [_short(str(name), i) for i, name in enumerate(result["model"].to_numpy(), 1)]
+    result = result.assign_coords(model=names)
     observed = result["observed_count"]
     hindsight = xr.Dataset({"expected_count": observed}).assign_coords(
         inside_area=result["inside_area"]
@@ -51,6 +54,11 @@ def draw_curves(result: xr.Dataset, folder: Path, *, rng: np.random.Generator, n
     if result.sizes["fold"] >= 2:  # one period alone says nothing of how often
         table = evaluate.calibration_table(pit, rng=rng, block=block)
         _save(plot_calibration(table).figure, file_in(folder, "calibration.png"), note)
+
+
+def _short(name: str, number: int) -> str:
+    """A name that a legend has room for; its number keeps two long names apart."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 4]}… {number}"
 
 
 def _save(figure, path: Path, note: str) -> None:
