@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from scipy.signal import fftconvolve
+from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from hotspot._numba.kernel_sums import PAIR_REACH, REACH
@@ -19,6 +20,8 @@ from hotspot.models.edge import kernel_mass_at, kernel_mass_on_grid, kernel_mass
 _MOST_PAIRS = 3e7  # summed one by one; more are summed on a lattice
 _STEPS_PER_BANDWIDTH = 8  # of that lattice
 _SIDES_TIMES_POINTS = 1e6  # kernel mass at more is read off the grid
+_ROUNDING = 1e-11  # of the largest sum: below, a transform's rounding drowns a sum
+_LEAST_MASS = 1e-6  # of a kernel inside the region, to divide by
 _MOST_CELLS = 512  # along the longer side of the region
 
 
@@ -50,24 +53,35 @@ class CrossValidation:
         return cls(places, n_here, Grid.over(region, cell_size=cell))
 
     def log_likelihood(self, bandwidth: float) -> float:
-        """Log-likelihood of the events, each under the intensity of the others; -inf if one has
-        nobody within eight bandwidths."""
-        left_out, n_here = self._left_out(bandwidth)
+        """Log-likelihood of the events, each under the intensity of the others."""
+        places, n_here, others = self._left_out(bandwidth)
         with np.errstate(divide="ignore"):
-            return float((n_here * np.log(left_out)).sum() - self._integral(bandwidth))
+            log_others = np.log(others)
+        # What is cut off, or lost in the transform's rounding, is nothing beside the sum but
+        # everything in its logarithm: one event far from all others would rule out every small
+        # bandwidth. Its nearest neighbour's kernel, uncut, stands for the sum.
+        weak = others <= _ROUNDING * others.max()
+        if weak.any():
+            distance, nearest = cKDTree(places).query(places[weak], k=2)
+            squared = (distance[:, 1] / bandwidth) ** 2
+            log_others[weak] = np.log(n_here[nearest[:, 1]]) - 0.5 * squared
+        log_intensity = log_others - np.log(2 * np.pi * bandwidth**2)
+        log_intensity -= np.log(self._kernel_mass(places, bandwidth))
+        return float((n_here * log_intensity).sum() - self._integral(bandwidth))
 
     def least_squares(self, bandwidth: float) -> float:
         """Integrated squared error of the density, less a constant that no bandwidth changes."""
-        left_out, n_here = self._left_out(bandwidth)
+        places, n_here, others = self._left_out(bandwidth)
+        others = others / (2 * np.pi * bandwidth**2) / self._kernel_mass(places, bandwidth)
         n, total = n_here.sum(), self._integral(bandwidth)
         grid = self._grid_for(bandwidth)
         density = density_at_centres(
             self.places, (grid.x, grid.y), bandwidth=bandwidth, weights=self.n_here
         )
         mass = kernel_mass_on_grid(grid, bandwidth=bandwidth, mean_over_cell=False)
-        squared = (density / mass)[grid.inside] ** 2 * grid.inside_area[grid.inside]
-        foreseen = (n_here * left_out).sum() / n
-        return float(squared.sum() / total**2 - 2 * foreseen * n / (n - 1) / total)
+        corrected = density[grid.inside] / np.maximum(mass[grid.inside], _LEAST_MASS)
+        squared = (corrected**2 * grid.inside_area[grid.inside]).sum()
+        return float(squared / total**2 - 2 * (n_here @ others) / (n - 1) / total)
 
     def _integral(self, bandwidth: float) -> float:
         """Integral of the corrected intensity over the region."""
@@ -77,33 +91,30 @@ class CrossValidation:
         )
         kept = kernel_mass_on_grid(grid, bandwidth=bandwidth)
         share = grid.inside_area / grid.cell_size**2
-        return float((mass * share)[grid.inside] @ (1 / kept[grid.inside]))
+        kept = np.maximum(kept, _LEAST_MASS)
+        return float((mass * share / kept)[grid.inside].sum())
 
     def _grid_for(self, bandwidth: float) -> Grid:
         """The grid, its cells put together as far as leaves sixteen to a bandwidth."""
         together = 2 ** max(int(np.log2(bandwidth / (16 * self.grid.cell_size))), 0)
         return _coarser(self.grid, together) if together > 1 else self.grid
 
-    def _left_out(self, bandwidth: float) -> tuple[FloatArray, FloatArray]:
-        """Corrected leave-one-out intensity at each place, and the events there."""
+    def _left_out(self, bandwidth: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Places, the events in each, and the unnormalised kernel sum of all events but one."""
         near = np.pi * (PAIR_REACH * bandwidth) ** 2 / self.grid.inside_area.sum()
-        if len(self.places) ** 2 * min(near, 1.0) <= _MOST_PAIRS:
-            places, n_here = self.places, self.n_here
-            everyone = np.arange(len(places))
-            others = pair_sums(places, places, n_here, bandwidth=bandwidth, own=everyone)
-            left_out = others + n_here - 1
-        else:
-            places, n_here, left_out = _on_a_lattice(self.places, self.n_here, bandwidth)
-        kept = self._kernel_mass(places, bandwidth)
-        return left_out / (2 * np.pi * bandwidth**2) / kept, n_here
+        if len(self.places) ** 2 * min(near, 1.0) > _MOST_PAIRS:
+            return _on_a_lattice(self.places, self.n_here, bandwidth)
+        everyone = np.arange(len(self.places))
+        others = pair_sums(self.places, self.places, self.n_here, bandwidth=bandwidth, own=everyone)
+        return self.places, self.n_here, others + self.n_here - 1
 
     def _kernel_mass(self, places: FloatArray, bandwidth: float) -> FloatArray:
         """Mass at each place: by the polygon's sides where they are few, else off the grid."""
         region = self.grid.region
         if len(places) * shapely.get_num_coordinates(region) <= _SIDES_TIMES_POINTS:
-            return np.maximum(kernel_mass_at(places, region, bandwidth=bandwidth), 1e-6)
+            return np.maximum(kernel_mass_at(places, region, bandwidth=bandwidth), _LEAST_MASS)
         mass = kernel_mass_read(places, self._grid_for(bandwidth), bandwidth=bandwidth)
-        return np.maximum(mass, 1e-6)
+        return np.maximum(mass, _LEAST_MASS)
 
 
 def _coarser(grid: Grid, together: int) -> Grid:

@@ -27,8 +27,8 @@ for (n in names(patterns)) {
     scott = as.numeric(bw.scott(X)),
     diggle = list(isotropic = as.numeric(d), translate = as.numeric(dt),
                   sigma = attr(dt, "h"), criterion = attr(dt, "cv"), criterion_isotropic = attr(d, "cv")),
-    # The integral in bw.ppl is over pixels; its default of 128 a side moves the criterion by 0.1.
-    ppl_512 = attr(suppressWarnings(bw.ppl(X, dimyx = 512)), "cv"),
+    # The integral in bw.ppl is over pixels; its default of 128 a side moves the criterion by up to 0.1.
+    ppl_1024 = attr(suppressWarnings(bw.ppl(X, dimyx = 1024)), "cv"),
     ppl = list(choice = as.numeric(p), sigma = attr(p, "h"), criterion = attr(p, "cv")),
     k = list(r = iso$r[seq(1, 512, 16)], translate = iso$trans[seq(1, 512, 16)], isotropic = iso$iso[seq(1, 512, 16)]),
     at_points = list(uniform = at(), diggle = at(diggle = TRUE), none = at(edge = FALSE)),
