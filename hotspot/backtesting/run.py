@@ -8,8 +8,10 @@ from itertools import product
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import xarray as xr
 
+from hotspot._typing import FloatArray
 from hotspot.backtesting.folds import Fold
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError
@@ -102,7 +104,8 @@ def backtest(
     (('model', 'fold', 'step'), [0.38, 0.38])
     """
     _require_work(models, folds, workers)
-    observed = [count_events(events, grid, fold.periods) for fold in folds]
+    events = events.in_order()
+    observed = _observed(events, grid, folds)
     digests = {fold.cutoff: fold.past(events).content_hash() for fold in folds}
     weights = None if areas is None else area_weights(grid, areas, by=by)
     children = rng.spawn(len(models) * len(folds))
@@ -124,8 +127,7 @@ def backtest(
 
     forecasts = _in_order(forecast_of, jobs, workers, progress)
     result = _stacked(forecasts, list(models), folds)
-    counts = np.stack([count.to_numpy() for count in observed])
-    result["observed_count"] = (("fold", "step", "y", "x"), counts)
+    result["observed_count"] = (("fold", "step", "y", "x"), observed)
     if areas is not None:
         cells = result["observed_count"].drop_vars(["time", "time_end"])
         result["area_observed_count"] = sum_over_areas(cells, grid, areas, by=by)
@@ -141,6 +143,15 @@ def _require_work(models: Mapping[str, Model], folds: Sequence[Fold], workers: i
         raise ParameterError("All folds must forecast equally many periods.")
     if workers < 1:
         raise ParameterError(f"workers must be at least 1, got {workers}.")
+
+
+def _observed(events: Events, grid: Grid, folds: Sequence[Fold]) -> FloatArray:
+    """(fold, step, ny, nx): what was recorded; a period that several folds judge is counted once."""
+    judged = [period for fold in folds for period in fold.periods]
+    periods = pd.IntervalIndex(judged).unique().sort_values()
+    counts = count_events(events, grid, periods).to_numpy()
+    at = periods.get_indexer(pd.IntervalIndex(judged))
+    return counts[at].reshape(len(folds), -1, *grid.shape)
 
 
 def _in_order(work: Callable, jobs: list, workers: int, progress: bool) -> list:

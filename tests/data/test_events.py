@@ -13,6 +13,7 @@ from hotspot import read_police_uk
 from hotspot.data.content import table_hash
 from hotspot.errors import CoverageError, RegionError, ResolutionError, UnknownNameError
 from tests.data.street_files import REGION, row, text, write
+from tests.patterns import events_at
 
 OFFENCES = ("Burglary", "Drugs", "Robbery")
 
@@ -165,3 +166,17 @@ def test_cutting_the_past_is_cheap(events):
     for _ in range(20):
         events.before(events.end)
     assert (time.perf_counter() - begin) / 20 < 0.1
+
+
+def test_rows_put_in_order_say_the_same_and_stay_in_order():
+    events = events_at(
+        ["2019-01-03", "2019-01-01", "2019-01-01", "2019-01-01"],
+        [1, 5, 5, 2],
+        [1, 9, 3, 7],
+        start="2019-01-01",
+        end="2019-02-01",
+    )
+    ordered = events.in_order()
+    assert ordered.content_hash() == events.content_hash()
+    np.testing.assert_array_equal(ordered.coordinates(), events.coordinates())
+    assert ordered.table.geometry.y.tolist() == [7, 3, 9, 1]
