@@ -156,7 +156,7 @@ def _observed(events: Events, grid: Grid, folds: Sequence[Fold]) -> FloatArray:
 
 def _in_order(work: Callable, jobs: list, workers: int, progress: bool) -> list:
     """Results in the order of `jobs`, whichever thread was first."""
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     def counted(results):
         return list(tqdm(results, "forecasts", len(jobs), disable=not progress))
