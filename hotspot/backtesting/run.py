@@ -146,7 +146,7 @@ def _require_work(models: Mapping[str, Model], folds: Sequence[Fold], workers: i
 
 
 def _observed(events: Events, grid: Grid, folds: Sequence[Fold]) -> FloatArray:
-    """(fold, step, ny, nx): what was recorded; a period that several folds judge is counted once."""
+    """(fold, step, ny, nx): what was recorded; a period of several folds is counted once."""
     judged = [period for fold in folds for period in fold.periods]
     periods = pd.IntervalIndex(judged).unique().sort_values()
     counts = count_events(events, grid, periods).to_numpy()
