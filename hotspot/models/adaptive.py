@@ -28,13 +28,13 @@ from hotspot.grid.cells import Grid
 from hotspot.models.density import (
     Axes,
     Method,
-    direct_sums,
     mass_in_cells,
     normal_mass,
     squared_mass_in_cells,
     squared_normal_mass,
 )
 from hotspot.models.edge import kernel_mass_on_grid
+from hotspot.models.patches import direct_sums
 
 WIDEST = 5.0  # times the global bandwidth, either way
 _RATIO = 1.15  # from rung to rung

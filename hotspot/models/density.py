@@ -16,15 +16,14 @@ from typing import Literal
 
 import numpy as np
 
-from hotspot._numba.kernel_sums import PAIR_REACH, REACH, gaussian_sums, outer_product_sums
+from hotspot._numba.kernel_sums import PAIR_REACH, REACH, gaussian_sums
 from hotspot._typing import FloatArray, IntArray
 from hotspot.errors import CoordinateError, GridError, ParameterError
 from hotspot.models import fourier
+from hotspot.models.patches import Axes, direct_sums
 
 Method = Literal["fft", "exact"]
-Axes = tuple[FloatArray, FloatArray]
 
-_POINTS_AT_ONCE = 20_000
 # Measured cost of the direct sum's additions and kernel values, and of a transform's nodes.
 _SECONDS_PER_ADDITION = 1.0e-9
 _SECONDS_PER_VALUE = 2.5e-8
@@ -395,13 +394,25 @@ def _on_grid(points, axes, bandwidth, weights, method, transfer, factor) -> Floa
     x, y = _checked_axes(axes)
     if method not in ("fft", "exact"):
         raise ParameterError(f'method must be "fft" or "exact", got {method!r}.')
-    cell = fourier.cell_size_of(x)
-    split = fourier.splits_needed(len(points), h, cell, cell * cell * x.size * y.size)
-    if method == "exact" or _direct_is_cheaper(len(points), (x.size, y.size), h / cell, split):
+    if laid_one_by_one(len(points), (x, y), bandwidth=h, method=method):
         return direct_sums(points, weights, (x, y), bandwidth=h, factor=factor)
+    split = _splits(len(points), (x, y), h)
     return fourier.fourier_sums(
         points, weights, (x, y), bandwidth=h, split=split, transfer=transfer(h)
     )
+
+
+def laid_one_by_one(n: int, axes: Axes, *, bandwidth: float, method: Method) -> bool:
+    """Whether n kernels are laid one by one: when asked for, or when that is the cheaper way."""
+    cells = axes[0].size, axes[1].size
+    in_cells = bandwidth / fourier.cell_size_of(axes[0])
+    return method == "exact" or _direct_is_cheaper(n, cells, in_cells, _splits(n, axes, bandwidth))
+
+
+def _splits(n: int, axes: Axes, bandwidth: float) -> int:
+    cell = fourier.cell_size_of(axes[0])
+    area = cell * cell * axes[0].size * axes[1].size
+    return fourier.splits_needed(n, bandwidth, cell, area)
 
 
 def _direct_is_cheaper(n: int, cells: tuple[int, int], h_in_cells: float, split: int) -> bool:
@@ -410,27 +421,3 @@ def _direct_is_cheaper(n: int, cells: tuple[int, int], h_in_cells: float, split:
     pad = 2 * REACH * h_in_cells
     nodes = split**2 * (cells[0] + pad) * (cells[1] + pad)
     return direct < nodes * _SECONDS_PER_NODE
-
-
-def direct_sums(points, weights, axes, *, bandwidth, factor) -> FloatArray:
-    """Every point's kernel at every cell within six bandwidths, as products of two factors.
-
-    `bandwidth` is one for all, or (n,) one for each point.
-    """
-    cell = fourier.cell_size_of(axes[0])
-    bandwidth = np.broadcast_to(bandwidth, len(points))[:, None]
-    reach = math.ceil(REACH * bandwidth.max(initial=0.0) / cell + 0.5)
-    offsets = np.arange(-reach, reach + 1)
-    total = np.zeros((axes[1].size, axes[0].size))
-    for begin in range(0, len(points), _POINTS_AT_ONCE):
-        some = points[begin : begin + _POINTS_AT_ONCE]
-        corners, factors = [], []
-        for values, centres in zip(some.T, axes, strict=True):
-            nearest = np.rint((values - centres[0]) / cell)
-            nearest = np.clip(nearest, -reach - 1, centres.size + reach)
-            displacement = centres[0] + (nearest[:, None] + offsets) * cell - values[:, None]
-            corners.append(nearest.astype(np.int64) - reach)
-            factors.append(factor(displacement, bandwidth[begin : begin + _POINTS_AT_ONCE], cell))
-        by_weight = factors[1] * weights[begin : begin + _POINTS_AT_ONCE, None]
-        total += outer_product_sums(corners[1], corners[0], by_weight, factors[0], total.shape)
-    return total

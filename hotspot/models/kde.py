@@ -23,11 +23,14 @@ from hotspot.models.density import (
     Method,
     checked_bandwidth,
     distinct_places,
+    laid_one_by_one,
     mass_in_cells,
+    normal_mass,
     squared_mass_in_cells,
 )
 from hotspot.models.edge import checked_edge_correction, kernel_mass_on_grid, kernel_mass_read
 from hotspot.models.level import level_variance
+from hotspot.models.patches import Patches
 from hotspot.models.rate_map import FittedRateMap
 from hotspot.models.weights import (
     PastEvents,
@@ -236,6 +239,14 @@ class _Smoother:
         if model.edge_correction == "diggle" and not model.adaptive:
             mass = kernel_mass_read(self.places, grid, bandwidth=bandwidth)
             self.kept_of_place = np.maximum(mass, _LEAST_MASS)
+        self.patches = None
+        if not model.adaptive and laid_one_by_one(
+            len(self.places), (grid.x, grid.y), bandwidth=bandwidth, method=model.method
+        ):
+            # The kernel of a place is the same at every past origin; only its weight changes.
+            self.patches = Patches.of(
+                self.places, (grid.x, grid.y), bandwidth=bandwidth, factor=normal_mass
+            )
 
     def rate_before(self, cutoff: pd.Timestamp) -> tuple[FloatArray, FloatArray]:
         """Rate per day and cell, and its relative variance, from the events before `cutoff`."""
@@ -271,6 +282,10 @@ class _Smoother:
         if model.edge_correction == "diggle":
             weights = weights / self.kept_of_place[used]
             root_squares = root_squares / self.kept_of_place[used]
+        if self.patches is not None:
+            mass = self.patches.laid(weights, of=used)
+            squared = self.patches.laid(root_squares**2, power=2, of=used)
+            return self._divided(mass, squared, self.kept)
         options = {"bandwidth": self.bandwidth, "method": model.method}
         mass = mass_in_cells(points, axes, weights=weights, **options)
         squared = squared_mass_in_cells(points, axes, weights=root_squares, **options)

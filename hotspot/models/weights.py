@@ -156,7 +156,8 @@ def cutoff_of(events: Events, end: pd.Timestamp | None) -> pd.Timestamp:
     cutoff = local_timestamp(end, events.time_zone)
     if cutoff <= events.start:
         raise TooFewEventsError(
-            f"Nothing was recorded before {cutoff:%Y-%m-%d}: the events begin {events.start:%Y-%m-%d}."
+            f"Nothing was recorded before {cutoff:%Y-%m-%d}: the events begin "
+            f"{events.start:%Y-%m-%d}."
         )
     return min(cutoff, events.end)
 
