@@ -15,7 +15,9 @@ lag 1, power law           :math:`(1 + u / c)^{-p}`               :math:`c, p`
 displacement 0, Gaussian   :math:`e^{-r^2 / 2 \sigma^2}`          :math:`\sigma`
 displacement 1, power law  :math:`(1 + r / c)^{-p}`               :math:`c, p`
 displacement 2, Student    :math:`(1 + r^2 / c^2)^{-p}`           :math:`c, p`
+displacement 4, radial     :math:`e^{-r / c}`                     :math:`c`
 either 3, steps            :math:`f_k` for e_k <= u < e_{k+1}     :math:`f_0, f_1, ...`
+either 5, constant         1                                      none
 =========================  =====================================  ====================
 
 Pairs are collected until there are enough for long, branchless loops. Nothing here checks its
@@ -34,6 +36,8 @@ GAUSSIAN = 0
 POWER_LAW = 1
 STUDENT = 2
 STEPS = 3
+RADIAL = 4
+CONSTANT = 5
 
 _LANES = 8  # pairs are taken eight at a time; those out of reach weigh nothing
 _ENOUGH = 2048
@@ -42,9 +46,8 @@ _LAG, _DISTANCE, _WEIGHT, _EXPONENT, _LAG_STEP, _DISPLACEMENT_STEP, _VALUE, _FAC
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def _add_exponents(pairs, lag, displacement):
+def _add_exponents(pairs, m, lag, displacement):
     """Logarithm of each pair's smooth shapes, of the lag and of the squared distance."""
-    m = pairs.shape[1]
     kind, p = lag[0], lag[1]
     if kind == EXPONENTIAL:
         for k in range(m):
@@ -61,6 +64,10 @@ def _add_exponents(pairs, lag, displacement):
         precision = 0.5 / (p[0] * p[0])
         for k in range(m):
             pairs[_EXPONENT, k] -= precision * pairs[_DISTANCE, k]
+    elif kind == RADIAL:
+        inverse = 1.0 / p[0]
+        for k in range(m):
+            pairs[_EXPONENT, k] -= np.sqrt(pairs[_DISTANCE, k]) * inverse
     elif kind == POWER_LAW:
         inverse = 1.0 / p[0]
         for k in range(m):
@@ -73,9 +80,9 @@ def _add_exponents(pairs, lag, displacement):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _find_steps(value, step, edges):
+def _find_steps(m, value, step, edges):
     """Number of the step that each value lies in; -1 for none. Edges ascend, the last excluded."""
-    for k in range(value.shape[0]):
+    for k in range(m):
         step[k] = np.searchsorted(edges, value[k], side="right") - 1.0
         if step[k] >= edges.shape[0] - 1.0:
             step[k] = -1.0
@@ -87,23 +94,22 @@ def _height(step, heights):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _evaluate(pairs, lag, displacement):
+def _evaluate(pairs, m, lag, displacement):
     """Value of each pair, its productivity times the smooth shapes; and the steps it lies in."""
-    _add_exponents(pairs, lag, displacement)
-    m = pairs.shape[1]
+    _add_exponents(pairs, m, lag, displacement)
     for k in range(m):
         pairs[_VALUE, k] = pairs[_WEIGHT, k] * fast_exp(pairs[_EXPONENT, k])
     # Without its step a pair's value is what the derivative with respect to the height needs.
     if lag[0] == STEPS:
-        _find_steps(pairs[_LAG], pairs[_LAG_STEP], lag[2])
+        _find_steps(m, pairs[_LAG], pairs[_LAG_STEP], lag[2])
     if displacement[0] == STEPS:
         for k in range(m):
             pairs[_FACTOR, k] = np.sqrt(pairs[_DISTANCE, k])
-        _find_steps(pairs[_FACTOR], pairs[_DISPLACEMENT_STEP], displacement[2])
+        _find_steps(m, pairs[_FACTOR], pairs[_DISPLACEMENT_STEP], displacement[2])
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def _log_derivative(argument, out, kind, parameters, which):
+def _log_derivative(m, argument, out, kind, parameters, which):
     """Derivative of a smooth shape's logarithm with respect to one of its parameters.
 
     `kind` counts lags from 0 and displacements, of the squared distance, from 10.
@@ -111,36 +117,42 @@ def _log_derivative(argument, out, kind, parameters, which):
     scale = parameters[0]
     inverse = 1.0 / scale
     if kind == EXPONENTIAL:
-        for k in range(out.shape[0]):
+        for k in range(m):
             out[k] = -argument[k]
     elif kind == 10 + GAUSSIAN:
         cube = inverse * inverse * inverse
-        for k in range(out.shape[0]):
+        for k in range(m):
             out[k] = argument[k] * cube
+    elif kind == 10 + RADIAL:
+        for k in range(m):
+            out[k] = np.sqrt(argument[k]) * inverse * inverse
     else:
-        power = parameters[1]
-        for k in range(out.shape[0]):
-            ratio = argument[k] * inverse
-            slope = 1.0
-            if kind == 10 + POWER_LAW:
-                ratio = np.sqrt(argument[k]) * inverse
-            if kind == 10 + STUDENT:
-                ratio *= inverse
-                slope = 2.0
-            if which == 0:
-                out[k] = slope * power * ratio * inverse / (1.0 + ratio)
-            else:
-                out[k] = -fast_log(1.0 + ratio)
+        slope = 2.0 if kind == 10 + STUDENT else 1.0
+        for k in range(m):
+            out[k] = argument[k] * inverse
+        if kind == 10 + POWER_LAW:
+            for k in range(m):
+                out[k] = np.sqrt(argument[k]) * inverse
+        if kind == 10 + STUDENT:
+            for k in range(m):
+                out[k] *= inverse
+        if which == 0:
+            slope *= parameters[1] * inverse
+            for k in range(m):
+                out[k] = slope * out[k] / (1.0 + out[k])
+        else:
+            for k in range(m):
+                out[k] = -fast_log(1.0 + out[k])
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _multiply_steps(pairs, lag, displacement):
+def _multiply_steps(pairs, m, lag, displacement):
     """Value times the heights of the pair's steps."""
     if lag[0] == STEPS:
-        for k in range(pairs.shape[1]):
+        for k in range(m):
             pairs[_VALUE, k] *= _height(pairs[_LAG_STEP, k], lag[1])
     if displacement[0] == STEPS:
-        for k in range(pairs.shape[1]):
+        for k in range(m):
             pairs[_VALUE, k] *= _height(pairs[_DISPLACEMENT_STEP, k], displacement[1])
 
 
@@ -189,7 +201,8 @@ def _add_values(pairs, ends, out):
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def _settle(pairs, ends, lag, displacement, out):
     """Turn collected pairs into sums: values, and where `out` has rows for them, derivatives."""
-    _evaluate(pairs, lag, displacement)
+    m = ends[ends.shape[0] - 1]
+    _evaluate(pairs, m, lag, displacement)
     n_lag = lag[1].shape[0]
     derivatives = out.shape[0] > 1
     if derivatives and lag[0] == STEPS:
@@ -198,17 +211,17 @@ def _settle(pairs, ends, lag, displacement, out):
     if derivatives and displacement[0] == STEPS:
         rows = (_DISPLACEMENT_STEP, _LAG_STEP)
         _add_height_derivatives(pairs, ends, lag, rows, out[1 + n_lag :])
-    _multiply_steps(pairs, lag, displacement)
+    _multiply_steps(pairs, m, lag, displacement)
     _add_values(pairs, ends, out[0])
     factor = pairs[_FACTOR]
     if derivatives and lag[0] != STEPS:
         for which in range(n_lag):
-            _log_derivative(pairs[_LAG], factor, lag[0], lag[1], which)
+            _log_derivative(m, pairs[_LAG], factor, lag[0], lag[1], which)
             _add_products(pairs, ends, out[1 + which])
     if derivatives and displacement[0] != STEPS:
         for which in range(displacement[1].shape[0]):
             kind = 10 + displacement[0]
-            _log_derivative(pairs[_DISTANCE], factor, kind, displacement[1], which)
+            _log_derivative(m, pairs[_DISTANCE], factor, kind, displacement[1], which)
             _add_products(pairs, ends, out[1 + n_lag + which])
 
 
@@ -307,10 +320,10 @@ def sum_pairs(events, starts, neighbours, share, lag, displacement, reach, out):
                 ends[i - settled] = m
                 if m >= _ENOUGH:
                     done = out[:, settled - begin : i + 1 - begin]
-                    _settle(pairs[:, :m], ends[: i + 1 - settled], lag, displacement, done)
+                    _settle(pairs, ends[: i + 1 - settled], lag, displacement, done)
                     # The event goes on with what is left of it, and adds to the same sum.
                     settled, m = i, 0
         ends[i - settled] = m
     if m > 0:
         done = out[:, settled - begin :]
-        _settle(pairs[:, :m], ends[: end - settled], lag, displacement, done)
+        _settle(pairs, ends[: end - settled], lag, displacement, done)

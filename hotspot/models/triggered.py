@@ -24,9 +24,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from hotspot._numba.trigger_pairs import EXPONENTIAL, GAUSSIAN
 from hotspot._typing import FloatArray
 from hotspot.errors import CoordinateError, DateError, ParameterError
-from hotspot.models.coded_density import CodedDensity
+from hotspot.models.coded_parts import CodedPart, coded_displacement, coded_lag
+from hotspot.models.displacement import Displacement
+from hotspot.models.lag import Lag
+from hotspot.models.shapes import DisplacementShape, LagShape
 from hotspot.models.triggered_grid import lattice_seconds, lattice_sums
 from hotspot.models.triggered_pairs import candidate_pairs, pair_sums
 
@@ -44,7 +48,7 @@ class Triggered(NamedTuple):
     intensity: FloatArray
     """(n,) per day and square metre."""
     derivatives: FloatArray | None
-    """(p, n) with respect to each parameter of the lag, then of the displacement, if asked for."""
+    """(p, n) by each number of the lag's ``vector``, then of the displacement's, if asked for."""
     method: str
     """The way it was summed: "pairs", "grid" or "plain"."""
 
@@ -55,8 +59,8 @@ def triggered_intensity(
     y: FloatArray,
     *,
     productivity: FloatArray | float,
-    lag: CodedDensity,
-    displacement: CodedDensity,
+    lag: Lag | LagShape,
+    displacement: Displacement | DisplacementShape,
     lag_reach: float = math.inf,
     displacement_reach: float = math.inf,
     derivatives: bool = False,
@@ -79,7 +83,10 @@ def triggered_intensity(
         Metres.
     productivity : float or (n,) float64
         Mean number of direct offspring of each event, 0 or more; unitless.
-    lag, displacement : CodedDensity
+    lag : Lag or LagShape
+        From :mod:`hotspot.models.lag`, or a shape from :mod:`hotspot.models.shapes`.
+    displacement : Displacement or DisplacementShape
+        From :mod:`hotspot.models.displacement`, or a shape.
     lag_reach, displacement_reach : float
         Longest lag, days, and longest distance, metres, that still count; the densities are
         cut there and not scaled up. Where none is given an exponential or Gaussian is cut, by
@@ -118,13 +125,15 @@ def triggered_intensity(
     --------
     Two events ten days and 200 m apart:
 
+    >>> from hotspot.models.displacement import GaussianDisplacement
+    >>> from hotspot.models.lag import ExponentialLag
     >>> found = triggered_intensity(
     ...     np.array([0.0, 10.0]),
     ...     np.array([0.0, 200.0]),
     ...     np.array([0.0, 0.0]),
     ...     productivity=0.25,
-    ...     lag=CodedDensity("lag", "exponential", (0.1,)),
-    ...     displacement=CodedDensity("displacement", "gaussian", (200.0,)),
+    ...     lag=ExponentialLag(rate=0.1),
+    ...     displacement=GaussianDisplacement(sd=200.0),
     ... )
     >>> by_hand = 0.25 * 0.1 * np.exp(-1.0) * np.exp(-0.5) / (2 * np.pi * 200.0**2)
     >>> bool(np.isclose(found.intensity[1], by_hand, rtol=1e-12)), found.method
@@ -132,26 +141,16 @@ def triggered_intensity(
     """
     events = _checked(times, x, y, productivity)
     reach = (_positive("lag_reach", lag_reach), _positive("displacement_reach", displacement_reach))
-    if lag.part != "lag" or displacement.part != "displacement":
-        raise ParameterError("The lag and displacement densities are exchanged.")
+    parts = (coded_lag(lag), coded_displacement(displacement))
     if workers < 1:
         raise ParameterError(f"workers must be 1 or more, got {workers}.")
     order = _canonical_order(events)
     laid = events if order is None else events[:, order]
-    chosen = _choose(method, laid, lag, displacement, reach, derivatives)
-    if events.shape[1] == 0:
-        p = len(lag.parameters) + len(displacement.parameters)
-        total = np.zeros((1 + p if derivatives else 1, 0))
-    elif chosen == "grid":
-        total = lattice_sums(
-            laid,
-            decay=lag.parameters[0],
-            sigma=displacement.parameters[0],
-            moments=derivatives,
-            workers=workers,
-        )
+    chosen = _choose(method, laid, parts, reach, derivatives)
+    if chosen == "plain":
+        total = _plain(laid, (lag, displacement), reach, derivatives)
     else:
-        total = _by_pairs(chosen, laid, lag, displacement, reach, derivatives, workers)
+        total = _scaled(parts, _shape_sums(chosen, laid, parts, reach, derivatives, workers))
     if order is not None:
         back = np.empty_like(total)
         back[:, order] = total
@@ -165,8 +164,8 @@ def offspring_totals(
     y: FloatArray,
     *,
     weights: FloatArray | float,
-    lag: CodedDensity,
-    displacement: CodedDensity,
+    lag: Lag | LagShape,
+    displacement: Displacement | DisplacementShape,
     lag_reach: float = math.inf,
     displacement_reach: float = math.inf,
     method: Method = "auto",
@@ -263,52 +262,83 @@ def _canonical_order(events: FloatArray):
     return np.lexsort(events[::-1]) if later.any() else None
 
 
-def _choose(method, events, lag, displacement, reach, derivatives) -> str:
+def _choose(method, events, parts, reach, derivatives) -> str:
     """The method asked for, or the one of lower estimated cost."""
     if method not in METHODS:
         raise ParameterError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
-    names = (lag.name, displacement.name)
-    gridded = names == ("exponential", "gaussian") and reach == (math.inf, math.inf)
+    lag, displacement = parts
+    gridded = (
+        lag.number == EXPONENTIAL
+        and lag.parameters[0] > 0
+        and displacement.number == GAUSSIAN
+        and reach == (math.inf, math.inf)
+    )
     if method == "grid" and not gridded:
         raise ParameterError(
-            'method="grid" sums an exponential lag and a Gaussian displacement without a reach, '
-            f'got {lag.name}, {displacement.name} and reach {reach}. Take method="pairs".'
+            'method="grid" sums a falling exponential lag and a Gaussian displacement without a '
+            f'reach, and no others; the reach given is {reach}. Take method="pairs".'
         )
     if method != "auto":
         return method
     if not gridded or events.shape[1] == 0:
         return "pairs"
     per_pair = _SECONDS_PER_PAIR + 2 * derivatives * _SECONDS_PER_DERIVATIVE
-    by_pairs = per_pair * candidate_pairs(events, lag.natural_reach(), displacement.natural_reach())
+    by_pairs = per_pair * candidate_pairs(events, lag.natural_reach, displacement.natural_reach)
     by_grid = lattice_seconds(
         events, decay=lag.parameters[0], sigma=displacement.parameters[0], moments=derivatives
     )
     return "grid" if by_grid < by_pairs else "pairs"
 
 
-def _by_pairs(chosen, events, lag, displacement, reach, derivatives, workers) -> FloatArray:
-    """Sums of shapes, times the densities' constants."""
-    if chosen == "plain":
-        if derivatives:
-            raise ParameterError('method="plain" gives no derivatives. Take method="pairs".')
-        return _plain(events, lag, displacement, reach)[None]
-    cut = (min(reach[0], lag.natural_reach()), min(reach[1], displacement.natural_reach()))
-    total = pair_sums(
-        events, lag, displacement, reach=cut, derivatives=derivatives, workers=workers
-    )
-    factors, slopes = zip(lag.constant(), displacement.constant(), strict=True)
-    if derivatives:
-        total[1:] += np.concatenate(slopes)[:, None] * total[0]
-    return total * (factors[0] * factors[1])
+def _shape_sums(chosen, events, parts, reach, derivatives, workers) -> FloatArray:
+    """Sums of the two shapes, and derivatives by their parameters."""
+    lag, displacement = parts
+    if events.shape[1] == 0:
+        return np.zeros((1 + derivatives * (lag.parameters.size + displacement.parameters.size), 0))
+    if chosen == "grid":
+        return lattice_sums(
+            events,
+            decay=lag.parameters[0],
+            sigma=displacement.parameters[0],
+            moments=derivatives,
+            workers=workers,
+        )
+    cut = (min(reach[0], lag.natural_reach), min(reach[1], displacement.natural_reach))
+    return pair_sums(events, parts, reach=cut, derivatives=derivatives, workers=workers)
 
 
-def _plain(events, lag, displacement, reach) -> FloatArray:
+def _scaled(parts: tuple[CodedPart, CodedPart], total: FloatArray) -> FloatArray:
+    """From shapes to parts: their constants, and derivatives by their vectors."""
+    lag, displacement = parts
+    if total.shape[0] > 1:
+        by_lag, by_displacement = np.split(total[1:], [lag.parameters.size])
+        total = np.vstack(
+            [
+                total[:1],
+                lag.by_vector(total[0], by_lag),
+                displacement.by_vector(total[0], by_displacement),
+            ]
+        )
+    return total * (lag.constant * displacement.constant)
+
+
+def _plain(events, parts, reach, derivatives) -> FloatArray:
+    """Row by row, with the parts' own values and derivatives."""
+    lag, displacement = parts
     times, x, y, productivity = events
-    out = np.zeros(times.size)
+    rows = 1 + derivatives * (len(lag.names) + len(displacement.names))
+    out = np.zeros((rows, times.size))
     for i in range(times.size):
-        first = np.searchsorted(times, times[i] - reach[0])
-        last = np.searchsorted(times, times[i])
-        apart = np.hypot(x[i] - x[first:last], y[i] - y[first:last])
-        terms = productivity[first:last] * lag.value(times[i] - times[first:last])
-        out[i] = (terms * displacement.value(apart))[apart <= reach[1]].sum()
+        before = slice(
+            np.searchsorted(times, times[i] - reach[0]), np.searchsorted(times, times[i])
+        )
+        apart = np.hypot(x[i] - x[before], y[i] - y[before])
+        passed = times[i] - times[before]
+        weight = productivity[before] * (apart <= reach[1])
+        g, h = lag.value(passed), displacement.value(apart)
+        out[0, i] = (weight * g * h).sum()
+        if derivatives:
+            by_lag = (weight * h * lag.value_derivatives(passed)).sum(axis=1)
+            by_displacement = (weight * g * displacement.value_derivatives(apart)).sum(axis=1)
+            out[1:, i] = np.concatenate([by_lag, by_displacement])
     return out

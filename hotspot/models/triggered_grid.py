@@ -64,10 +64,10 @@ def lattice_seconds(events: FloatArray, *, decay: float, sigma: float, moments: 
 def lattice_sums(
     events: FloatArray, *, decay: float, sigma: float, moments: bool, workers: int
 ) -> FloatArray:
-    r"""Sums over strictly earlier events of exponential lags times Gaussian displacements.
+    r"""Sums over strictly earlier events of the shapes of an exponential lag and a Gaussian.
 
-    .. math:: S_i = \sum_{j : t_j < t_i} \theta_j \, \omega e^{-\omega (t_i - t_j)}
-       \frac{1}{2 \pi \sigma^2} e^{-\lVert s_i - s_j \rVert^2 / 2 \sigma^2}
+    .. math:: S_i = \sum_{j : t_j < t_i} \theta_j \, e^{-\omega (t_i - t_j)}
+       e^{-\lVert s_i - s_j \rVert^2 / 2 \sigma^2}
 
     Parameters
     ----------
@@ -99,11 +99,11 @@ def lattice_sums(
         list(pool.map(sweep, _shares(np.diff(starts))))
     total = np.zeros((part.shape[0], events.shape[1]))
     add_members(members, part, total)
-    total *= decay * SPACING**2 / (math.pi * sigma) ** 2
+    total *= 2.0 * SPACING**2 / math.pi
     if moments:
         value, lagged, squared = total
-        total[1] = (value - lagged) / decay
-        total[2] = (4.0 / sigma) * (SPACING**2 * squared - value)
+        total[1] = -lagged / decay
+        total[2] = (4.0 * SPACING**2 * squared - 2.0 * value) / sigma
     return total
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from hotspot._numba.trigger_pairs import sum_pairs
 from hotspot._typing import FloatArray, IntArray
-from hotspot.models.coded_density import CodedDensity
+from hotspot.models.coded_parts import CodedPart
 
 _PADDING = 8  # the compiled loop reads this far past the last event, and discards it
 _SHARES = 64
@@ -75,20 +75,20 @@ def candidate_pairs(events: FloatArray, lag_reach: float, displacement_reach: fl
 
 def pair_sums(
     events: FloatArray,
-    lag: CodedDensity,
-    displacement: CodedDensity,
+    parts: tuple[CodedPart, CodedPart],
     *,
     reach: tuple[float, float],
     derivatives: bool,
     workers: int,
 ) -> FloatArray:
-    """Sums of the two densities' shapes over earlier events within reach.
+    """Sums of the two parts' shapes over earlier events within reach.
 
     Parameters
     ----------
     events : (4, n) float64
         Times, ascending, days; x and y, metres; productivities.
-    lag, displacement : CodedDensity
+    parts : (CodedPart, CodedPart)
+        Lag and displacement.
     reach : (days, metres)
         May be infinite.
     derivatives : bool
@@ -101,11 +101,12 @@ def pair_sums(
     (1 or 1 + parameters, n) float64
     """
     n = events.shape[1]
+    lag, displacement = parts
     cells = list_cells(events, *reach)
     laid = np.zeros((4, n + _PADDING))
     laid[:, :n] = events[:, cells.order]
-    shapes = (lag.coded(), displacement.coded())
-    rows = 1 + (len(lag.parameters) + len(displacement.parameters) if derivatives else 0)
+    shapes = (lag.shape, displacement.shape)
+    rows = 1 + (lag.parameters.size + displacement.parameters.size if derivatives else 0)
     result = np.empty((rows, n))
 
     def fill(share: tuple[int, int]) -> None:

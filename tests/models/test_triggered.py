@@ -1,43 +1,61 @@
 """What earlier events add to the intensity: three ways, one answer, and the plain twin's."""
 
-import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
 
-from hotspot.models import triggered_grid
-from hotspot.models.coded_density import CodedDensity
+from hotspot.models import displacement, lag, shapes, triggered, triggered_grid
+from hotspot.models.coded_parts import coded_displacement, coded_lag
 from hotspot.models.triggered import offspring_totals, triggered_intensity
 from tests.reference import self_exciting as reference
 
-EXPONENTIAL = CodedDensity("lag", "exponential", (0.1,))
-GAUSSIAN = CodedDensity("displacement", "gaussian", (200.0,))
+EXPONENTIAL = lag.ExponentialLag(rate=0.1)
+GAUSSIAN = displacement.GaussianDisplacement(sd=200.0)
+# Each part with the plain function that it stands for.
 LAGS = {
     "exponential": (EXPONENTIAL, reference.exponential(0.1)),
-    "power_law": (
-        CodedDensity("lag", "power_law", (3.0, 1.7)),
-        reference.power_law_lag(3.0, 1.7),
-    ),
+    "power law": (lag.PowerLawLag(c=3.0, p=1.7), reference.power_law_lag(3.0, 1.7)),
     "steps": (
-        CodedDensity("lag", "steps", (0.1, 0.0, 0.02), (0.5, 3, 10, 40)),
-        reference.steps((0.5, 3, 10, 40), (0.1, 0.0, 0.02)),
+        lag.PiecewiseConstantLag((0, 3, 10, 40), (0.3, 0.0, 0.6)),
+        reference.steps((0, 3, 10, 40), (0.1 / 0.9, 0.0, 0.02 / 0.9)),
     ),
+    "growing shape": (shapes.ExponentialLagShape(rate=-0.01), lambda u: math.exp(0.01 * u)),
+    "step shape": (
+        shapes.StepLagShape((0, 2, 30), (0.5,)),
+        reference.steps((0, 2, 30), (1.0, 0.5)),
+    ),
+    "constant shape": (shapes.ConstantLagShape(), lambda _: 1.0),
 }
 DISPLACEMENTS = {
     "gaussian": (GAUSSIAN, reference.gaussian(200.0)),
-    "power_law": (
-        CodedDensity("displacement", "power_law", (150.0, 3.1)),
+    "exponential": (
+        displacement.ExponentialDisplacement(scale=150.0),
+        lambda r: math.exp(-r / 150) / (2 * math.pi * 150**2),
+    ),
+    "power law": (
+        displacement.PowerLawDisplacement(scale=150.0, exponent=3.1),
         reference.power_law_displacement(150.0, 3.1),
     ),
     "student": (
-        CodedDensity("displacement", "student", (150.0, 1.9)),
+        displacement.StudentDisplacement(scale=150.0, exponent=1.9),
         reference.student(150.0, 1.9),
     ),
     "steps": (
-        CodedDensity("displacement", "steps", (1e-6, 5e-7), (0.0, 200.0, 700.0)),
-        reference.steps((0.0, 200.0, 700.0), (1e-6, 5e-7)),
+        displacement.PiecewiseConstantDisplacement((0, 200, 700), (0.3, 0.7)),
+        reference.steps(
+            (0, 200, 700), (0.3 / (math.pi * 200**2), 0.7 / (math.pi * (700**2 - 200**2)))
+        ),
     ),
+    "gaussian shape": (shapes.GaussianShape(200.0), lambda r: math.exp(-(r**2) / (2 * 200**2))),
+    "power law shape": (shapes.PowerLawShape(150.0, 1.5), lambda r: (r + 150) ** -1.5),
+    "student shape": (shapes.StudentShape(150.0, 0.8), lambda r: (r**2 + 150**2) ** -0.8),
+    "step shape": (
+        shapes.StepShape((0, 200, 700), (0.4,)),
+        reference.steps((0, 200, 700), (1.0, 0.4)),
+    ),
+    "constant shape": (shapes.ConstantShape(), lambda _: 1.0),
 }
 PAIRS = list(itertools.product(LAGS, DISPLACEMENTS))
 
@@ -51,76 +69,85 @@ def some_events(n=70, *, seed=20240229):
     return times, x, y, rng.choice([0.2, 0.45], n)
 
 
-def found_by(method, events, *, lag=EXPONENTIAL, displacement=GAUSSIAN, **rest):
+def found_by(method, events, *, parts=(EXPONENTIAL, GAUSSIAN), **rest):
     times, x, y, productivity = events
-    parts = {"productivity": productivity, "lag": lag, "displacement": displacement}
+    parts = {"productivity": productivity, "lag": parts[0], "displacement": parts[1]}
     return triggered_intensity(times, x, y, **parts, method=method, **rest)
 
 
-def twin(events, lag, displacement, **reach):
+def twin(events, g, h, **reach):
     times, x, y, productivity = events
-    parts = {"productivity": productivity, "lag": lag, "displacement": displacement}
+    parts = {"productivity": productivity, "lag": g, "displacement": h}
     return np.array(reference.triggered_intensity(times, x, y, **parts, **reach))
 
 
 @pytest.mark.parametrize("method", ["pairs", "plain"])
-@pytest.mark.parametrize(("lag", "displacement"), PAIRS)
-def test_pairs_and_plain_agree_with_the_double_loop(lag, displacement, method):
+@pytest.mark.parametrize(("g", "h"), PAIRS)
+def test_pairs_and_plain_agree_with_the_double_loop(g, h, method):
     events = some_events()
-    expected = twin(events, LAGS[lag][1], DISPLACEMENTS[displacement][1])
-    densities = {"lag": LAGS[lag][0], "displacement": DISPLACEMENTS[displacement][0]}
-    found = found_by(method, events, **densities).intensity
+    expected = twin(events, LAGS[g][1], DISPLACEMENTS[h][1])
+    found = found_by(method, events, parts=(LAGS[g][0], DISPLACEMENTS[h][0])).intensity
     # An exponential or Gaussian is cut where it is below 1e-16 of its peak.
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15 * expected.max())
 
 
-@pytest.mark.parametrize(("lag", "displacement"), PAIRS)
-def test_pairs_out_of_reach_do_not_count(lag, displacement):
+@pytest.mark.parametrize(("g", "h"), PAIRS)
+def test_pairs_out_of_reach_do_not_count(g, h):
     events = some_events()
-    expected = twin(events, LAGS[lag][1], DISPLACEMENTS[displacement][1], reach=20.0, far=450.0)
-    densities = {"lag": LAGS[lag][0], "displacement": DISPLACEMENTS[displacement][0]}
+    expected = twin(events, LAGS[g][1], DISPLACEMENTS[h][1], reach=20.0, far=450.0)
     reach = {"lag_reach": 20.0, "displacement_reach": 450.0}
-    found = found_by("pairs", events, **densities, **reach).intensity
+    parts = (LAGS[g][0], DISPLACEMENTS[h][0])
+    found = found_by("pairs", events, parts=parts, **reach).intensity
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0)
-    assert (expected < twin(events, LAGS[lag][1], DISPLACEMENTS[displacement][1])).any()
+    assert (expected < twin(events, LAGS[g][1], DISPLACEMENTS[h][1])).any()
 
 
-@pytest.mark.parametrize(("lag", "displacement"), PAIRS)
-def test_derivatives_of_pairs_agree_with_central_differences_of_the_double_loop(lag, displacement):
+@pytest.mark.parametrize(("g", "h"), PAIRS)
+def test_derivatives_of_pairs_agree_with_those_of_the_parts_and_with_central_differences(g, h):
     events = some_events(40)
-    both = [LAGS[lag][0], DISPLACEMENTS[displacement][0]]
-    found = found_by("pairs", events, lag=both[0], displacement=both[1], derivatives=True)
-    row = 0
-    for part, density in enumerate(both):
-        for k, value in enumerate(density.parameters):
-            step = 1e-5 * (value or 1.0)
-            ends = []
-            for end in (value + step, max(value - step, 0.0)):
-                parameters = [*density.parameters[:k], end, *density.parameters[k + 1 :]]
-                moved = list(both)
-                moved[part] = dataclasses.replace(density, parameters=tuple(parameters))
-                ends.append(
-                    found_by("plain", events, lag=moved[0], displacement=moved[1]).intensity
-                )
-            expected = (ends[0] - ends[1]) / (value + step - max(value - step, 0.0))
-            largest = np.abs(expected).max()
-            np.testing.assert_allclose(
-                found.derivatives[row], expected, rtol=1e-7, atol=1e-8 * largest
-            )
-            row += 1
-    assert row == found.derivatives.shape[0]
+    parts = (LAGS[g][0], DISPLACEMENTS[h][0])
+    if g == "steps":  # a step of weight 0 has no logarithm to move
+        parts = (lag.PiecewiseConstantLag((0, 3, 10, 40), (0.3, 0.1, 0.6)), parts[1])
+    found = found_by("pairs", events, parts=parts, derivatives=True).derivatives
+    plain = found_by("plain", events, parts=parts, derivatives=True).derivatives
+    assert found.shape == (len(parts[0].names) + len(parts[1].names), 40)
+    moves = [(part, k) for part in (0, 1) for k in range(len(parts[part].names))]
+    for row, (part, k) in enumerate(moves):
+        ends = []
+        for step in (1e-5, -1e-5):
+            vector = parts[part].vector.copy()
+            vector[k] += step
+            moved = list(parts)
+            moved[part] = parts[part].with_vector(vector)
+            ends.append(found_by("plain", events, parts=moved).intensity)
+        expected = (ends[0] - ends[1]) / 2e-5
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(found[row], expected, rtol=1e-7, atol=1e-7 * largest)
+        np.testing.assert_allclose(found[row], plain[row], rtol=1e-11, atol=1e-13 * largest)
 
 
-@pytest.mark.parametrize("decay", [0.02, 0.1, 20.0])  # with 20 the reference time moves
-@pytest.mark.parametrize("sigma", [60.0, 200.0, 3_000.0])
-def test_the_grid_agrees_with_pairs_to_a_millionth_of_the_largest_sum(decay, sigma):
+@pytest.mark.parametrize("rate", [0.02, 0.1, 20.0])  # with 20 the reference time moves
+@pytest.mark.parametrize("sd", [60.0, 200.0, 3_000.0])
+def test_the_grid_agrees_with_pairs_to_a_millionth_of_the_largest_sum(rate, sd):
     events = some_events(120)
-    lag = CodedDensity("lag", "exponential", (decay,))
-    displacement = CodedDensity("displacement", "gaussian", (sigma,))
-    densities = {"lag": lag, "displacement": displacement, "derivatives": True}
-    exact, found = (found_by(method, events, **densities) for method in ("pairs", "grid"))
+    parts = (lag.ExponentialLag(rate), displacement.GaussianDisplacement(sd))
+    exact, found = (
+        found_by(method, events, parts=parts, derivatives=True) for method in ("pairs", "grid")
+    )
     largest = exact.intensity.max()
     assert largest > 0
+    np.testing.assert_allclose(found.intensity, exact.intensity, rtol=0, atol=1e-6 * largest)
+    for one, other in zip(found.derivatives, exact.derivatives, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
+
+
+def test_the_grid_sums_shapes_as_it_sums_densities():
+    events = some_events(60)
+    parts = (shapes.ExponentialLagShape(0.1), shapes.GaussianShape(200.0))
+    exact, found = (
+        found_by(method, events, parts=parts, derivatives=True) for method in ("pairs", "grid")
+    )
+    largest = exact.intensity.max()
     np.testing.assert_allclose(found.intensity, exact.intensity, rtol=0, atol=1e-6 * largest)
     for one, other in zip(found.derivatives, exact.derivatives, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
@@ -272,41 +299,14 @@ def test_auto_takes_pairs_for_few_events_and_the_grid_for_many_close_ones():
     rng = np.random.default_rng(3)
     n = 6_000
     crowded = (np.sort(rng.uniform(0, 60, n)), *rng.uniform(0, 2_500, (2, n)), np.full(n, 0.3))
-    power_law = LAGS["power_law"][0]
-    choose = triggered_method
-    assert choose(crowded) == "grid"
-    assert choose(crowded, lag=power_law) == "pairs"
-    assert choose(crowded, lag_reach=30.0) == "pairs"
+    # Only the choice: with the compiler off, six thousand events would take minutes.
+    assert chosen_for(crowded) == "grid"
+    assert chosen_for(crowded, g=LAGS["power law"][0]) == "pairs"
+    assert chosen_for(crowded, g=LAGS["growing shape"][0]) == "pairs"
+    assert chosen_for(crowded, h=DISPLACEMENTS["student"][0]) == "pairs"
+    assert chosen_for(crowded, lag_reach=30.0) == "pairs"
 
 
-def triggered_method(events, *, lag=EXPONENTIAL, lag_reach=np.inf):
-    from hotspot.models.triggered import _choose
-
-    return _choose("auto", np.stack(events), lag, GAUSSIAN, (lag_reach, np.inf), True)
-
-
-def test_a_density_without_its_constant_is_one_at_zero():
-    bare = CodedDensity("displacement", "power_law", (100.0, 1.5), normalised=False)
-    assert bare.value(0.0) == 1.0
-    lag = dataclasses.replace(EXPONENTIAL, normalised=False)
-    two = (np.array([0.0, 10.0]), np.array([0.0, 100.0]), np.zeros(2), np.ones(2))
-    found = found_by("pairs", two, lag=lag, displacement=bare)
-    assert found.intensity[1] == pytest.approx(np.exp(-1) * 2.0**-1.5, rel=1e-14)
-
-
-@pytest.mark.parametrize("name", [*LAGS])
-def test_a_lag_density_integrates_to_its_mass(name):
-    density = LAGS[name][0]
-    at = np.concatenate([np.linspace(0, 50, 400_001), np.geomspace(50, 1e9, 400_001)[1:]])
-    mass = np.trapezoid(density.value(at), at)
-    expected = {"steps": 0.1 * 2.5 + 0.02 * 30}.get(name, 1.0)
-    assert mass == pytest.approx(expected, abs=1e-4)
-
-
-@pytest.mark.parametrize("name", [*DISPLACEMENTS])
-def test_a_displacement_density_integrates_to_its_mass_over_the_plane(name):
-    density = DISPLACEMENTS[name][0]
-    at = np.concatenate([np.linspace(0, 3_000, 400_001), np.geomspace(3_000, 1e9, 400_001)[1:]])
-    mass = np.trapezoid(density.value(at) * 2 * np.pi * at, at)
-    expected = {"steps": np.pi * (1e-6 * 200**2 + 5e-7 * (700**2 - 200**2))}.get(name, 1.0)
-    assert mass == pytest.approx(expected, abs=1e-4)
+def chosen_for(events, *, g=EXPONENTIAL, h=GAUSSIAN, lag_reach=math.inf):
+    parts = (coded_lag(g), coded_displacement(h))
+    return triggered._choose("auto", np.stack(events), parts, (lag_reach, math.inf), True)

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from hotspot.errors import CoordinateError, DateError, ParameterError
-from hotspot.models.coded_density import CodedDensity
+from hotspot.models.displacement import GaussianDisplacement
+from hotspot.models.lag import ExponentialLag, PowerLawLag
+from hotspot.models.shapes import ExponentialLagShape
 from hotspot.models.triggered import offspring_totals, triggered_intensity
 
-EXPONENTIAL = CodedDensity("lag", "exponential", (0.1,))
-GAUSSIAN = CodedDensity("displacement", "gaussian", (200.0,))
-POWER_LAW = CodedDensity("lag", "power_law", (3.0, 1.7))
+EXPONENTIAL = ExponentialLag(rate=0.1)
+GAUSSIAN = GaussianDisplacement(sd=200.0)
+POWER_LAW = PowerLawLag(c=3.0, p=1.7)
 
 
 def asked(times=(0.0, 1.0), x=(0.0, 1.0), y=(0.0, 1.0), productivity=0.3, **rest):
@@ -37,8 +39,13 @@ def asked(times=(0.0, 1.0), x=(0.0, 1.0), y=(0.0, 1.0), productivity=0.3, **rest
         ({"method": "fast"}, ParameterError, "method must be one of auto, pairs, grid, plain"),
         ({"method": "grid", "lag": POWER_LAW}, ParameterError, "Take method=.pairs."),
         ({"method": "grid", "lag_reach": 9.0}, ParameterError, "without a reach"),
-        ({"method": "plain", "derivatives": True}, ParameterError, "gives no derivatives"),
-        ({"lag": GAUSSIAN, "displacement": EXPONENTIAL}, ParameterError, "are exchanged"),
+        (
+            {"method": "grid", "lag": ExponentialLagShape(-0.1)},
+            ParameterError,
+            "falling exponential",
+        ),
+        ({"lag": GAUSSIAN}, ParameterError, "not a lag part .* Take a ConstantLagShape, Expon"),
+        ({"displacement": EXPONENTIAL}, ParameterError, "not a displacement part"),
     ],
 )
 def test_what_cannot_be_summed_is_refused_with_what_to_do(given, error, message):
@@ -52,25 +59,3 @@ def test_offspring_totals_name_the_first_event_out_of_order_as_it_was_given():
         offspring_totals(
             unsorted, unsorted, unsorted, weights=1.0, lag=EXPONENTIAL, displacement=GAUSSIAN
         )
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (("lag", "gaussian", (1.0,)), "Choose one of exponential, power_law, steps"),
-        (("displacement", "exponential", (1.0,)), "gaussian, power_law, steps, student"),
-        (("lag", "exponential", (0.0,)), "takes 1 positive, finite"),
-        (("lag", "exponential", (1.0, 2.0)), "takes 1 positive, finite"),
-        (("lag", "power_law", (np.nan, 2.0)), "takes 2 positive, finite"),
-        (("lag", "power_law", (1.0, 1.0)), "exponent above 1"),
-        (("displacement", "power_law", (1.0, 2.0)), "exponent above 2"),
-        (("displacement", "student", (1.0, 0.5)), "exponent above 1"),
-        (("lag", "steps", (1.0,), (0.0,)), "one more than the 1 heights"),
-        (("lag", "steps", (1.0, 1.0), (0.0, 2.0, 1.0)), "ascend"),
-        (("lag", "steps", (1.0,), (-1.0, 2.0)), "ascend from 0"),
-        (("lag", "steps", (-1.0,), (0.0, 2.0)), "Heights of steps"),
-    ],
-)
-def test_a_density_that_is_none_is_refused(given, message):
-    with pytest.raises(ParameterError, match=message):
-        CodedDensity(*given)
