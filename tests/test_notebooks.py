@@ -12,6 +12,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 EXPECTED = [
     "01_data_and_grid",
+    "02_kernel_density",
     "03_forecast_with_bounds",
     "04_backtest",
 ]
