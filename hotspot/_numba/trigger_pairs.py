@@ -39,8 +39,9 @@ STEPS = 3
 RADIAL = 4
 CONSTANT = 5
 
-_LANES = 8  # pairs are taken eight at a time; those out of reach weigh nothing
+_LANES = np.uint64(8)  # pairs are taken eight at a time
 _ENOUGH = 2048
+_ROW = np.uint64(2 * _ENOUGH + 8)  # places for pairs; the order of the rows is that of _collect
 # Rows of the buffer of pairs.
 _LAG, _DISTANCE, _WEIGHT, _EXPONENT, _LAG_STEP, _DISPLACEMENT_STEP, _VALUE, _FACTOR = range(8)
 
@@ -226,27 +227,26 @@ def _settle(pairs, ends, lag, displacement, out):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _collect(events, i, run, reach, pairs, m):
-    """Append the pairs of event i with a run of others, whole lanes at a time; return the end."""
-    t = events[0, i]
-    x = events[1, i]
-    y = events[2, i]
-    stop = run[1]
-    far = reach[1] * reach[1]
-    for j in range(run[0], stop, _LANES):
-        for lane in range(_LANES):
-            k = j + lane
-            lag = t - events[0, k]
-            dx = x - events[1, k]
-            dy = y - events[2, k]
-            squared = dx * dx + dy * dy
-            # Not "squared > far", so that a NaN is kept and reaches the sum.
-            outside = k >= stop or squared > far
-            pairs[_LAG, m + lane] = 0.0 if outside else lag
-            pairs[_DISTANCE, m + lane] = 0.0 if outside else squared
-            pairs[_WEIGHT, m + lane] = 0.0 if outside else events[3, k]
-        m += _LANES
-    return m
+def _collect(events, row, i, run, far, pairs, m):
+    """Append the pairs of event i with a run of others at place m; all flat, `far` squared.
+
+    The loop goes on to whole lanes, reading and writing what the next run overwrites. Unsigned
+    numbers cannot count from the end of an array; with signed ones the loop would have to ask.
+    """
+    t = events[i]
+    x = events[row + i]
+    y = events[row + row + i]
+    start = np.uint64(run[0])
+    n = np.uint64(run[1] - run[0])
+    for k in range((n + _LANES - np.uint64(1)) // _LANES * _LANES):
+        j = start + k
+        dx = x - events[row + j]
+        dy = y - events[row + row + j]
+        squared = dx * dx + dy * dy
+        at = m + k
+        pairs[at] = t - events[j]
+        pairs[at + _ROW] = squared
+        pairs[at + _ROW + _ROW] = 0.0 if squared > far else events[row + row + row + j]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -293,8 +293,10 @@ def sum_pairs(events, starts, neighbours, share, lag, displacement, reach, out):
     out[:] = 0.0
     low = np.empty(neighbours.shape[0], np.int64)
     high = np.empty(neighbours.shape[0], np.int64)
-    capacity = 2 * _ENOUGH
-    pairs = np.empty((8, capacity))
+    pairs = np.zeros((8, 2 * _ENOUGH + 8))
+    flat = (events.reshape(-1), pairs.reshape(-1))
+    row = np.uint64(events.shape[1])
+    far = reach[1] * reach[1]
     ends = np.empty(end - begin, np.int64)
     cell = np.searchsorted(starts, begin, side="right") - 1
     settled, m, fresh = begin, 0, True
@@ -316,7 +318,9 @@ def sum_pairs(events, starts, neighbours, share, lag, displacement, reach, out):
             while high[b] < last and times[high[b]] < times[i]:
                 high[b] += 1
             for a in range(low[b], high[b], _ENOUGH):
-                m = _collect(events, i, (a, min(a + _ENOUGH, high[b])), reach, pairs, m)
+                run = (a, min(a + _ENOUGH, high[b]))
+                _collect(flat[0], row, np.uint64(i), run, far, flat[1], np.uint64(m))
+                m += run[1] - run[0]
                 ends[i - settled] = m
                 if m >= _ENOUGH:
                     done = out[:, settled - begin : i + 1 - begin]
