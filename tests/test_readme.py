@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hotspot import __version__
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -60,3 +62,10 @@ def test_the_picture_and_the_python_stand_before_the_first_heading_of_detail():
     assert "make demo" in top
     assert "make test" in top
     assert "```python" in top
+
+
+def test_the_citation_and_the_changelog_speak_of_the_version_that_this_is():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", citation, flags=re.MULTILINE).group(1) == __version__
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{__version__}]" in changelog
