@@ -41,6 +41,7 @@ METHODS = ("auto", "pairs", "grid", "plain")
 _SECONDS_PER_EVENT = 7.0e-7
 _SECONDS_PER_PAIR = 2.0e-9
 _SECONDS_PER_DERIVATIVE = 0.5e-9
+_TOO_SHORT_TO_SAVE = 1.0e-3  # pairs are right to rounding: not given up for less than this
 
 
 class Triggered(NamedTuple):
@@ -286,6 +287,8 @@ def _choose(method, events, parts, reach, derivatives) -> str:
     per_pair = _SECONDS_PER_PAIR + 2 * derivatives * _SECONDS_PER_DERIVATIVE
     pairs = candidate_pairs(events, lag.natural_reach, displacement.natural_reach)
     by_pairs = per_pair * pairs + events.shape[1] * _SECONDS_PER_EVENT
+    if by_pairs < _TOO_SHORT_TO_SAVE:
+        return "pairs"
     by_grid = lattice_seconds(
         events, decay=lag.parameters[0], sigma=displacement.parameters[0], moments=derivatives
     )
