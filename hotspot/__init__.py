@@ -20,6 +20,7 @@ _names = {
     "grid.counts": ["count_events"],
     "models.historical": ["HistoricalRate"],
     "models.kde": ["KernelDensity"],
+    "models.prospective": ["ProspectiveMap"],
     "models.bandwidth": ["BandwidthChoice", "select_bandwidth"],
     "models.rate_map": ["FittedRateMap"],
     "models.lag": ["ExponentialLag", "PowerLawLag", "PiecewiseConstantLag"],
