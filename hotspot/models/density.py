@@ -14,6 +14,7 @@ import math
 from functools import partial
 from typing import Literal
 
+import numba
 import numpy as np
 
 from hotspot._numba.kernel_sums import PAIR_REACH, REACH, gaussian_sums
@@ -25,7 +26,8 @@ from hotspot.models.patches import Axes, direct_sums
 Method = Literal["fft", "exact"]
 
 # Measured cost of the direct sum's additions and kernel values, and of a transform's nodes.
-_SECONDS_PER_ADDITION = 1.0e-9
+# Where compiling is switched off, each addition is a turn of a Python loop.
+_SECONDS_PER_ADDITION = 3.0e-7 if numba.config.DISABLE_JIT else 1.0e-9
 _SECONDS_PER_VALUE = 2.5e-8
 _SECONDS_PER_NODE = 3.0e-8
 
@@ -54,9 +56,10 @@ def density_at_centres(
         What each point counts for, not negative; 1 by default.
     method : {"fft", "exact"}
         "fft" bins the points and smooths by the fast Fourier transform, with an error under
-        1e-3 of the largest value (:mod:`hotspot.models.fourier`); where summing directly is
-        cheaper, it sums. "exact" sums every kernel within six bandwidths along each axis:
-        what is cut off is below 1.6e-8 of a kernel's peak per point.
+        1e-3 of the largest value for scattered points (:mod:`hotspot.models.fourier` says for
+        which not); where summing directly is cheaper, it sums. "exact" sums every kernel within
+        six bandwidths along each axis: what is cut off is below 1.6e-8 of a kernel's peak per
+        point.
 
     Returns
     -------
@@ -154,8 +157,8 @@ def squared_mass_in_cells(
     Parameters
     ----------
     points, axes, bandwidth, weights, method
-        As in :func:`density_at_centres`, but that "fft" is good to 5e-3 of the largest value: a
-        squared kernel is a narrower one on the same lattice.
+        As in :func:`density_at_centres`, but that "fft" is good to 1e-2 of the largest value, which
+        is enough for a variance.
 
     Returns
     -------
@@ -184,7 +187,9 @@ def squared_mass_in_cells(
         return of_axis
 
     weights = None if weights is None else np.square(np.asarray(weights, float))
-    return _on_grid(points, axes, bandwidth, weights, method, transfer, squared_normal_mass)
+    return _on_grid(
+        points, axes, bandwidth, weights, method, transfer, squared_normal_mass, tolerance=2e-3
+    )
 
 
 def density_at_points(
@@ -387,32 +392,34 @@ def _checked_axes(axes: Axes) -> Axes:
     return x, y
 
 
-def _on_grid(points, axes, bandwidth, weights, method, transfer, factor) -> FloatArray:
+def _on_grid(
+    points, axes, bandwidth, weights, method, transfer, factor, *, tolerance=fourier.TOLERANCE
+) -> FloatArray:
     points = checked_points(points)
     weights = checked_weights(weights, len(points))
     h = checked_bandwidth(bandwidth)
     x, y = _checked_axes(axes)
     if method not in ("fft", "exact"):
         raise ParameterError(f'method must be "fft" or "exact", got {method!r}.')
-    if laid_one_by_one(len(points), (x, y), bandwidth=h, method=method):
+    cell = fourier.cell_size_of(x)
+    split = fourier.splits_needed(points, weights, bandwidth=h, cell_size=cell, tolerance=tolerance)
+    if method == "exact" or _direct_is_cheaper(len(points), (x.size, y.size), h / cell, split):
         return direct_sums(points, weights, (x, y), bandwidth=h, factor=factor)
-    split = _splits(len(points), (x, y), h)
     return fourier.fourier_sums(
         points, weights, (x, y), bandwidth=h, split=split, transfer=transfer(h)
     )
 
 
 def laid_one_by_one(n: int, axes: Axes, *, bandwidth: float, method: Method) -> bool:
-    """Whether n kernels are laid one by one: when asked for, or when that is the cheaper way."""
-    cells = axes[0].size, axes[1].size
-    in_cells = bandwidth / fourier.cell_size_of(axes[0])
-    return method == "exact" or _direct_is_cheaper(n, cells, in_cells, _splits(n, axes, bandwidth))
+    """Whether n kernels are best laid one by one, again and again with other weights.
 
-
-def _splits(n: int, axes: Axes, bandwidth: float) -> int:
+    Where the points lie is not asked: the lattice is taken to be as fine as an even scatter needs.
+    """
     cell = fourier.cell_size_of(axes[0])
-    area = cell * cell * axes[0].size * axes[1].size
-    return fourier.splits_needed(n, bandwidth, cell, area)
+    cells = axes[0].size, axes[1].size
+    together = n * 4 * math.pi * bandwidth**2 / (cell * cell * cells[0] * cells[1])
+    split = fourier.splits_for(max(together, 1.0), bandwidth=bandwidth, cell_size=cell)
+    return method == "exact" or _direct_is_cheaper(n, cells, bandwidth / cell, split)
 
 
 def _direct_is_cheaper(n: int, cells: tuple[int, int], h_in_cells: float, split: int) -> bool:

@@ -24,7 +24,7 @@ SQUARE = box(0, 0, 1, 1)
 REGION = box(0, 0, 8000, 6000)
 
 
-def clustered(n=300, seed=20240229):
+def clustered(n=100, seed=20240229):
     rng = np.random.default_rng(seed)
     centres = rng.uniform(1000, 5000, (6, 2))
     return centres[rng.integers(6, size=n)] + rng.normal(0, 250, (n, 2))
@@ -175,7 +175,7 @@ def test_the_order_of_points_changes_nothing(method):
 
 @pytest.mark.parametrize("method", ["likelihood", "lscv"])
 def test_clusters_of_a_known_spread_are_smoothed_less_than_that(method):
-    choice = select_bandwidth(clustered(600), method=method, region=REGION)
+    choice = select_bandwidth(clustered(200), method=method, region=REGION)
     assert 40 < float(choice) < 250
     assert choice.bound == ""
 

@@ -39,7 +39,9 @@ def clustered(n=400, seed=20240229, **options):
     rng = np.random.default_rng(seed)
     centres = np.array([[1500, 1200], [4200, 3800], [5800, 300]])
     points = centres[rng.integers(3, size=n)] + rng.normal(0, 350, (n, 2))
-    points = np.clip(points, 1, [5999, 4999])
+    # Reflected at the border, where clipping would line a part of them up along it.
+    points = np.abs(points)
+    points = np.minimum(points, [12_000, 10_000] - points)
     return events_at(points, rng.uniform(0, 365, n), **options)
 
 

@@ -13,7 +13,7 @@ from tests.models.test_kde import REGION, START, clustered, events_at
 
 # One or two events are too few to learn from past errors, and that is said.
 few_events = pytest.mark.filterwarnings(
-    "ignore:Only 0 past periods:hotspot.errors.DataQualityWarning"
+    "ignore:Only . past periods:hotspot.errors.DataQualityWarning"
 )
 
 EXACT = ProspectiveMap(weeks=8, cells=8, background_share=1e-9)
