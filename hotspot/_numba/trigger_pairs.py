@@ -176,27 +176,29 @@ def _add_height_derivatives(pairs, ends, other, rows, out):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _add_products(pairs, ends, out):
+def _add_products(value, factor, ends, out):
     """Sum of value times factor over each event's pairs."""
-    begin = 0
+    begin = np.uint64(0)
     for s in range(ends.shape[0]):
+        end = np.uint64(ends[s])
         total = 0.0
-        for k in range(begin, ends[s]):
-            total += pairs[_VALUE, k] * pairs[_FACTOR, k]
+        for k in range(begin, end):
+            total += value[k] * factor[k]
         out[s] += total
-        begin = ends[s]
+        begin = end
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _add_values(pairs, ends, out):
+def _add_values(value, ends, out):
     """Sum of the values over each event's pairs."""
-    begin = 0
+    begin = np.uint64(0)
     for s in range(ends.shape[0]):
+        end = np.uint64(ends[s])
         total = 0.0
-        for k in range(begin, ends[s]):
-            total += pairs[_VALUE, k]
+        for k in range(begin, end):
+            total += value[k]
         out[s] += total
-        begin = ends[s]
+        begin = end
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -213,17 +215,17 @@ def _settle(pairs, ends, lag, displacement, out):
         rows = (_DISPLACEMENT_STEP, _LAG_STEP)
         _add_height_derivatives(pairs, ends, lag, rows, out[1 + n_lag :])
     _multiply_steps(pairs, m, lag, displacement)
-    _add_values(pairs, ends, out[0])
+    _add_values(pairs[_VALUE], ends, out[0])
     factor = pairs[_FACTOR]
     if derivatives and lag[0] != STEPS:
         for which in range(n_lag):
             _log_derivative(m, pairs[_LAG], factor, lag[0], lag[1], which)
-            _add_products(pairs, ends, out[1 + which])
+            _add_products(pairs[_VALUE], factor, ends, out[1 + which])
     if derivatives and displacement[0] != STEPS:
         for which in range(displacement[1].shape[0]):
             kind = 10 + displacement[0]
             _log_derivative(m, pairs[_DISTANCE], factor, kind, displacement[1], which)
-            _add_products(pairs, ends, out[1 + n_lag + which])
+            _add_products(pairs[_VALUE], factor, ends, out[1 + n_lag + which])
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
