@@ -31,6 +31,8 @@ _names = {
         "StudentDisplacement",
         "PiecewiseConstantDisplacement",
     ],
+    "models.log_linear": ["LogLinear"],
+    "models.endemic_epidemic_points": ["EndemicEpidemicPoints", "FittedEndemicEpidemicPoints"],
     "models.protocol": ["Model", "FittedModel"],
     "forecast.issue": ["issue_forecast"],
     "forecast.entropy": ["generator_from"],

@@ -116,7 +116,7 @@ class PolygonRule:
         Cost and memory are that of the sides within reach of each point: some 4 nodes each.
         """
         points = checked_points(points)
-        _require_polygon(region)
+        require_polygon(region)
         size = math.hypot(*np.ptp(np.reshape(region.bounds, (2, 2)), axis=0))
         points = points + _MOVED * size * np.array([0.5403, 0.8415])
         reach = np.broadcast_to(np.asarray(reach, float), len(points))
@@ -131,6 +131,40 @@ class PolygonRule:
         inside = shapely.contains_xy(region, points[:, 0], points[:, 1])
         angle = 2 * math.pi * inside - np.bincount(point, weight, len(points))
         return cls(reach, angle, point, radius, weight)
+
+    @classmethod
+    def over_each(
+        cls, points: FloatArray, regions: Sequence[BaseGeometry], *, kinks: Sequence[float] = ()
+    ) -> PolygonRule:
+        """Lay the nodes over a polygon of its own for each point, uncut by any disc.
+
+        Parameters
+        ----------
+        points : (n, 2) float64
+        regions : n polygons
+        kinks : sequence of float
+            As in :meth:`over`.
+
+        Notes
+        -----
+        The same as :meth:`over` for one point and one region at a time with an infinite reach.
+        """
+        rules = [
+            cls.over(point[None], region, reach=np.inf, kinks=kinks)
+            for point, region in zip(checked_points(points), regions, strict=True)
+        ]
+        count = [rule.radius.size for rule in rules]
+        return cls(
+            *(
+                np.concatenate([getattr(rule, name) for rule in rules])
+                for name in ("reach", "angle")
+            ),
+            np.repeat(np.arange(len(rules)), count),
+            *(
+                np.concatenate([getattr(rule, name) for rule in rules])
+                for name in ("radius", "weight")
+            ),
+        )
 
     def integrate(self, part: HasMoment) -> FloatArray:
         """Integral of a shape or density over the part of each disc that lies in the polygon.
@@ -157,7 +191,8 @@ class PolygonRule:
         return self.angle * whole + border
 
 
-def _require_polygon(region: BaseGeometry) -> None:
+def require_polygon(region: BaseGeometry) -> None:
+    """Refuse what is not a valid polygon with an area."""
     kind = getattr(region, "geom_type", type(region).__name__)
     if kind not in ("Polygon", "MultiPolygon") or region.is_empty or not region.is_valid:
         raise RegionError(

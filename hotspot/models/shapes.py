@@ -143,10 +143,7 @@ class ExponentialShape(_Smooth):
 
     def moment(self, distance: FloatArray) -> FloatArray:
         """Integral of u f(u) from 0 to each distance."""
-        from scipy.special import gammainc
-
-        # 1 - (1 + u) exp(-u) loses its digits near 0; the incomplete gamma function keeps them.
-        return self.scale**2 * gammainc(2, np.asarray(distance, float) / self.scale)
+        return self.scale**2 * _growth_slope(-1.0, np.asarray(distance, float) / self.scale)
 
     def moment_derivatives(self, distance: FloatArray) -> FloatArray:
         """Derivative of `moment` by log scale; (1, ...)."""
@@ -465,12 +462,15 @@ def _growth(rate: float, x: FloatArray) -> FloatArray:
 
 def _growth_slope(rate: float, x: FloatArray) -> FloatArray:
     r"""Derivative of `_growth` by its rate, :math:`\int_0^x u e^{a u} du`."""
-    z = rate * np.asarray(x, float)
+    x = np.asarray(x, float)
+    z = rate * x
     near = np.abs(z) < 0.3
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = (z * np.exp(z) - np.expm1(z)) / z**2
     # 1 - e^z + z e^z loses its digits near 0: there its series, the sum of z^n / (n! (n + 2)).
-    small, series = np.where(near, z, 0.0), 0.0
+    small, series = z[near], 0.0
     for n in range(12, -1, -1):
         series = series * small + 1.0 / (math.factorial(n) * (n + 2))
-    far = np.where(near, 1.0, z)
-    closed = (far * np.exp(far) - np.expm1(far)) / far**2
-    return np.asarray(x, float) ** 2 * np.where(near, series, closed)
+    found = np.asarray(found)
+    found[near] = series
+    return x**2 * found
