@@ -38,6 +38,7 @@ from hotspot.models.maximise import Maximum, maximise
 from hotspot.models.polygon_mass import require_polygon
 from hotspot.models.shapes import ConstantLagShape, DisplacementShape, GaussianShape, LagShape
 
+_UNSETTLED = 50.0  # standard error of a logarithm that is no estimate: a factor of 1e21 either way
 _START_SHARE = 0.3  # offspring per event that a search begins from
 
 
@@ -204,9 +205,10 @@ class EndemicEpidemicPoints:
                 "long.",
                 found.trace,
             )
-        used = found.observed if information == "observed" else found.expected
+        covariance = np.linalg.inv(found.observed if information == "observed" else found.expected)
+        _require_settled(likelihood, found, covariance)
         return FittedEndemicEpidemicPoints(
-            self, likelihood, found.theta, np.linalg.inv(used), found.log_likelihood, information
+            self, likelihood, found.theta, covariance, found.log_likelihood, information
         )
 
 
@@ -312,6 +314,20 @@ class FittedEndemicEpidemicPoints:
                 f"  {name:<{width}} {value:>11.5f} {error:>11.5f} {score:>8.2f} {chance:>9.2g}"
             )
         return "\n".join(lines)
+
+
+def _require_settled(likelihood: PointLikelihood, found: Maximum, covariance: FloatArray) -> None:
+    """Refuse logarithms in the triggering part that could be anything."""
+    errors = np.sqrt(np.diag(covariance))
+    errors[: len(likelihood.arrays.at_events.names)] = 0.0  # those have the covariates' units
+    loose = int(np.argmax(errors))
+    if errors[loose] > _UNSETTLED:
+        raise ConvergenceError(
+            f"The data do not settle '{likelihood.names[loose]}': {found.theta[loose]:.4g} with a "
+            f"standard error of {errors[loose]:.2g}. There may be no triggering to describe, or "
+            "none that changes within reach. Leave it out, or take a plainer shape.",
+            found.trace,
+        )
 
 
 def _warn_of_one_place(likelihood: PointLikelihood) -> None:

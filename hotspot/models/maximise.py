@@ -19,6 +19,7 @@ _MOST_STEPS = 200
 _MOST_POLISHING = 5
 _FINE = 1e-13  # what a further Newton step would still add to the log-likelihood
 _ROUNDING = 1e-12
+_LONGEST = 1e3  # a step along a direction that the start says next to nothing about
 
 
 class Likelihood(Protocol):
@@ -108,7 +109,8 @@ def _climbed(likelihood: Likelihood, start: FloatArray, *, most: int) -> Trace:
         # It is asked for at trial points too, before their value: a step too long has none.
         if not np.isfinite(value(z)):
             return np.eye(z.size)
-        return scale[:, None] * likelihood.expected_information(z * scale) * scale
+        found = scale[:, None] * likelihood.expected_information(z * scale) * scale
+        return found if np.isfinite(found).all() else np.eye(z.size)
 
     with warnings.catch_warnings():
         # At such a trial point the value is infinite, and the step is not taken.
@@ -130,7 +132,7 @@ def _scale(likelihood: Likelihood, start: FloatArray) -> FloatArray:
     with np.errstate(over="ignore", invalid="ignore"):
         diagonal = np.diag(likelihood.expected_information(start))
     usable = np.isfinite(diagonal) & (diagonal > 0)
-    return 1 / np.sqrt(np.where(usable, diagonal, 1.0))
+    return np.minimum(1 / np.sqrt(np.where(usable, diagonal, 1.0)), _LONGEST)
 
 
 def _polished(likelihood: Likelihood, trace: Trace) -> Maximum:
@@ -147,6 +149,7 @@ def _polished(likelihood: Likelihood, trace: Trace) -> Maximum:
                 if theta is not told_at:
                     observed = likelihood.observed_information(theta)
                 expected = likelihood.expected_information(theta)
+                _require_peak(likelihood, expected, trace)
                 return Maximum(theta, value, expected, observed, trace)
             higher = likelihood.log_likelihood(theta + step)
             if higher < value - _ROUNDING * abs(value):
