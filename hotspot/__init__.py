@@ -22,6 +22,11 @@ _names = {
     "models.kde": ["KernelDensity"],
     "models.prospective": ["ProspectiveMap"],
     "models.bandwidth": ["BandwidthChoice", "select_bandwidth"],
+    "models.self_exciting": ["SelfExciting"],
+    "models.fitted_self_exciting": ["FittedSelfExciting"],
+    "models.background": ["ConstantBackground", "MapBackground"],
+    "models.kernel_background": ["KernelBackground"],
+    "models.resolution": ["branching_ratio_of_floored_poisson"],
     "models.rate_map": ["FittedRateMap"],
     "models.lag": ["ExponentialLag", "PowerLawLag", "PiecewiseConstantLag"],
     "models.displacement": [

@@ -72,6 +72,14 @@ class ConvergenceError(HotspotError, RuntimeError):
         self.trace = trace
 
 
+class EstimateOnBoundError(ConvergenceError):
+    """The likelihood is highest where a parameter may not go: the data do not tell its value."""
+
+
+class ExplosiveError(ConvergenceError):
+    """Each event would trigger one or more others on average, and there would be no end to it."""
+
+
 class LeakError(HotspotError, ValueError):
     """A forecast would have seen its future."""
 

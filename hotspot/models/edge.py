@@ -90,7 +90,7 @@ def kernel_mass_on_grid(grid: Grid, *, bandwidth: float, mean_over_cell: bool = 
     from scipy.signal import fftconvolve
 
     h = checked_bandwidth(bandwidth)
-    between = _mean_mass_between if mean_over_cell else _mass_from_centre
+    between = mean_mass_between if mean_over_cell else _mass_from_centre
     share = grid.inside_area / grid.cell_size**2
     stencils = []
     for size in share.shape:
@@ -335,7 +335,7 @@ def _mass_from_centre(steps: FloatArray, width: float) -> FloatArray:
     return ndtr((steps + 0.5) * width) - ndtr((steps - 0.5) * width)
 
 
-def _mean_mass_between(steps: FloatArray, width: float) -> FloatArray:
+def mean_mass_between(steps: FloatArray, width: float) -> FloatArray:
     """The same, mean over all places of the kernel in its cell.
 
     Where cells are far narrower than the kernel the second difference loses its digits, and the

@@ -1,0 +1,204 @@
+r"""What would be recorded without triggering: backgrounds of a self-exciting model.
+
+.. math:: \mu(t, s) = B \, u(s) \, \nu(t), \qquad \int_W u = 1, \quad \text{mean of } \nu = 1
+
+B, the background's events per day, is always estimated; a background says what u and ν are. One
+that follows the events, as :class:`KernelBackground` does, is laid again with each event weighed by
+the chance that it is background (stochastic declustering). The background decides what is
+left to triggering: too smooth a one turns every cluster of place into triggering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from hotspot._typing import FloatArray
+from hotspot.data.events import Events
+from hotspot.errors import ParameterError, TooFewEventsError
+from hotspot.grid.cells import Grid
+from hotspot.models.protocol import Model
+
+
+@dataclass(frozen=True, eq=False)
+class WindowEvents:
+    """The events that a likelihood sums over, and where and when they were looked for.
+
+    Attributes
+    ----------
+    events : Events
+        Everything before the cut-off, also from before the window.
+    grid : Grid
+    points : (n, 2) float64
+        Places of the events in the window, in order of time; metres.
+    stamps : DatetimeIndex (n,)
+        Their times.
+    start, end : Timestamp
+        The window; `end` is the cut-off.
+    """
+
+    events: Events
+    grid: Grid
+    points: FloatArray
+    stamps: pd.DatetimeIndex
+    start: pd.Timestamp
+    end: pd.Timestamp
+
+
+@dataclass(frozen=True, eq=False)
+class LaidBackground:
+    """A background with a shape: what a fit reads at the events, and a forecast in the cells.
+
+    Attributes
+    ----------
+    at_events : (n,) float64
+        u(s) ν(t) at each event of the window; per square metre.
+    cell_share : (ny, nx) float64
+        Integral of u over each cell, from all that is known at the cut-off; sums to 1.
+    parameters : mapping
+        What was chosen and estimated, ready for JSON.
+    pattern : TimePattern or None
+        ν; None for a background that is steady in time.
+    """
+
+    at_events: FloatArray
+    cell_share: FloatArray
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    pattern: object = None
+
+    def days(self, start: pd.Timestamp, end: pd.Timestamp) -> float:
+        """Integral of ν from `start` to `end`; days."""
+        if self.pattern is None:
+            return (end - start) / pd.Timedelta(days=1)
+        return self.pattern.days(start, end)
+
+
+@runtime_checkable
+class Background(Protocol):
+    """A specification of a background; a frozen dataclass without data."""
+
+    @property
+    def follows_events(self) -> bool:
+        """Whether :meth:`lay` depends on the chances that events are background."""
+        ...
+
+    def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:
+        """The background's shape, each event weighed by its chance (n,) to be background."""
+        ...
+
+
+@dataclass(frozen=True)
+class ConstantBackground:
+    """The same everywhere in the region and at all times.
+
+    Every unevenness of place is then left to triggering, which will look stronger, wider
+    and longer than it is. For simulated data, and for comparison with other programs.
+
+    Examples
+    --------
+    >>> ConstantBackground().follows_events
+    False
+    """
+
+    follows_events: bool = field(default=False, init=False, repr=False)
+
+    def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:  # noqa: ARG002
+        """One over the area of the region."""
+        inside = window.grid.inside_area
+        even = np.full(len(window.points), 1 / window.grid.region.area)
+        return LaidBackground(even, inside / inside.sum(), {"background": "constant"})
+
+
+@dataclass(frozen=True)
+class MapBackground:
+    r"""The map of any other model, fitted to what was recorded before the window.
+
+    .. math:: u(s) = (1 - \varepsilon) \frac{r_c}{a_c \sum_k r_k} + \frac{\varepsilon}{A},
+       \qquad s \in c
+
+    with r the expected count of cell c and :math:`a_c` its area inside the region. The map is
+    fitted to the events *before* the likelihood's window, so no event lies in its own background; a
+    forecast takes the map fitted to everything before the cut-off.
+
+    Attributes
+    ----------
+    model : Model
+        Such as ``HistoricalRate()`` or ``KernelDensity()``.
+    background_share : float
+        :math:`\varepsilon` in (0, 1): share spread evenly, so that an event in a cell without
+        a past is not impossible.
+
+    Raises
+    ------
+    ParameterError
+        If `background_share` is outside (0, 1), or `model` cannot be fitted.
+
+    Examples
+    --------
+    >>> from hotspot import HistoricalRate
+    >>> MapBackground(HistoricalRate(window="60 months")).background_share
+    0.01
+    """
+
+    model: Model
+    background_share: float = 0.01
+    follows_events: bool = field(default=False, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, Model):
+            raise ParameterError(
+                f"MapBackground needs a model with a fit method, such as HistoricalRate(); got "
+                f"{type(self.model).__name__}."
+            )
+        checked_background_share(self.background_share)
+
+    def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:  # noqa: ARG002
+        """Fit the map before the window for the likelihood, before the cut-off for a forecast.
+
+        Raises
+        ------
+        TooFewEventsError
+            If nothing was recorded before the window.
+        """
+        if window.start <= window.events.start:
+            raise TooFewEventsError(
+                "MapBackground is fitted to the events before the likelihood's window, and the "
+                f"window begins {window.start:%Y-%m-%d}, with the data. Give SelfExciting a "
+                'shorter window, such as window="24 months".'
+            )
+        before, then = (self._shares(window, end) for end in (window.start, window.end))
+        grid = window.grid
+        cell = grid.cell_of(*window.points.T)
+        density = before.ravel()[cell] / grid.inside_area.ravel()[cell]
+        return LaidBackground(
+            density,
+            then,
+            {
+                "background": type(self.model).__name__,
+                "background_fitted_before": window.start.isoformat(),
+                "background_share": self.background_share,
+            },
+        )
+
+    def _shares(self, window: WindowEvents, end: pd.Timestamp) -> FloatArray:
+        fitted = self.model.fit(window.events, window.grid, end=end)
+        day = pd.IntervalIndex.from_breaks([end, end + pd.Timedelta(days=1)], closed="left")
+        expected = fitted.expected_count(day).to_numpy()[0]
+        share = np.where(window.grid.inside, expected, 0.0)
+        return mixed_with_even(share / share.sum(), window.grid, self.background_share)
+
+
+def mixed_with_even(share: FloatArray, grid: Grid, background_share: float) -> FloatArray:
+    """Cell shares of which a part is spread by area."""
+    even = grid.inside_area / grid.inside_area.sum()
+    return (1 - background_share) * share + background_share * even
+
+
+def checked_background_share(share: float) -> None:
+    """Refuse a share outside (0, 1)."""
+    if not 0 < share < 1:
+        raise ParameterError(f"background_share must be in (0, 1), got {share}.")

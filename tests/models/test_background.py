@@ -1,0 +1,142 @@
+"""Backgrounds: densities that integrate to 1, and never hold the event they are read at."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hotspot import Grid, HistoricalRate, KernelDensity
+from hotspot.errors import ParameterError, TooFewEventsError
+from hotspot.models import kernel_background
+from hotspot.models.background import ConstantBackground, MapBackground, WindowEvents
+from hotspot.models.kernel_background import KernelBackground
+from tests.models.self_exciting_cases import SQUARE, START, as_events
+
+GRID = Grid.over(SQUARE, cell_size=500.0)
+
+
+def window_of(rows, *, first_day=0.0, days=100.0, grid=GRID):
+    rows = rows[np.argsort(rows[:, 0])]
+    events = as_events(rows, days=days)
+    inside = rows[:, 0] >= first_day
+    start = START + pd.Timedelta(days=first_day)
+    stamps = START + pd.to_timedelta(rows[inside, 0], unit="D")
+    return WindowEvents(events, grid, rows[inside, 1:], stamps, start, events.end)
+
+
+def random_rows(n, seed=1):
+    rng = np.random.default_rng(seed)
+    return np.column_stack([rng.uniform(0, 100, n), rng.uniform(0, 3000, (n, 2))])
+
+
+def test_constant_background_is_one_over_the_area():
+    laid = ConstantBackground().lay(window_of(random_rows(30)), np.ones(30))
+    np.testing.assert_allclose(laid.at_events, 1 / 9e6)
+    assert laid.cell_share.sum() == pytest.approx(1.0)
+
+
+def test_map_background_is_the_share_of_past_events_over_the_area_of_the_cell():
+    """Three of four past events lie in the first cell; the even share is 10 % of all."""
+    rows = np.array(
+        [
+            [1.0, 100, 100],
+            [2.0, 200, 100],
+            [3.0, 300, 100],
+            [4.0, 2900, 2900],
+            [60.0, 400, 400],
+            [70.0, 1300, 1300],
+        ]
+    )
+    background = MapBackground(HistoricalRate(background_share=1e-9), background_share=0.1)
+    laid = background.lay(window_of(rows, first_day=50.0), np.ones(2))
+    even = 0.1 / 9e6
+    np.testing.assert_allclose(laid.at_events, [0.9 * 0.75 / 500**2 + even, even], rtol=1e-6)
+
+
+def test_an_event_does_not_lie_in_its_own_map():
+    rows = random_rows(40)
+    background = MapBackground(KernelDensity(bandwidth=400.0))
+    before = background.lay(window_of(rows, first_day=50.0), np.ones(1)).at_events
+    moved = rows.copy()
+    late = moved[:, 0] >= 50
+    moved[late, 1:] = moved[late, 1:][0]  # all in one place: a map that saw them would show it
+    after = background.lay(window_of(moved, first_day=50.0), np.ones(1)).at_events
+    first = np.argmin(rows[late, 0])
+    np.testing.assert_allclose(after, background_at(background, rows, moved, late))
+    assert before[first] > 0
+
+
+def background_at(background, rows, moved, late):
+    """The map of the original early events read at the moved late places."""
+    grid_cells = GRID.cell_of(*moved[late][np.argsort(moved[late, 0]), 1:].T)
+    early = as_events(rows[~late], days=50.0)
+    rate = background.model.fit(early, GRID).rate
+    share = 0.99 * rate / rate.sum() + 0.01 * GRID.inside_area / GRID.inside_area.sum()
+    return (share / GRID.inside_area).ravel()[grid_cells]
+
+
+def test_map_background_without_a_past_is_refused():
+    with pytest.raises(TooFewEventsError, match="begins 2021-01-01, with the data"):
+        MapBackground(HistoricalRate()).lay(window_of(random_rows(30)), np.ones(30))
+
+
+def test_kernel_background_is_the_weighted_density_of_the_others():
+    """Against a plain double loop, with the mass of each kernel in the square by the normal CDF."""
+    from scipy.special import ndtr
+
+    window = window_of(random_rows(25))
+    chance = np.random.default_rng(2).uniform(0.2, 1, 25)
+    laid = KernelBackground(bandwidth=300.0, background_share=0.2).lay(window, chance)
+    p = window.points
+    mass = (ndtr((3000 - p) / 300) - ndtr(-p / 300)).prod(axis=1)
+    expected = []
+    for i in range(25):
+        others = [
+            chance[j] / mass[j] * np.exp(-((p[i] - p[j]) ** 2).sum() / (2 * 300**2))
+            for j in range(25)
+            if j != i
+        ]
+        expected.append(0.8 * sum(others) / (2 * np.pi * 300**2 * chance.sum()) + 0.2 / 9e6)
+    np.testing.assert_allclose(laid.at_events, expected, rtol=1e-4)
+    assert laid.cell_share.sum() == pytest.approx(1.0)
+
+
+def test_kernel_background_on_the_lattice_is_that_of_pairs(monkeypatch):
+    window = window_of(random_rows(60))
+    on_lattice = KernelBackground(bandwidth=200.0).lay(window, np.ones(60)).at_events
+    monkeypatch.setattr(kernel_background, "_MOST_NODES", 0)
+    by_pairs = KernelBackground(bandwidth=200.0).lay(window, np.ones(60)).at_events
+    np.testing.assert_allclose(on_lattice, by_pairs, atol=1e-6 * by_pairs.max())
+
+
+def test_the_chosen_bandwidth_is_likelier_than_its_neighbours():
+    rng = np.random.default_rng(3)
+    centres = rng.uniform(500, 2500, (6, 2))
+    points = centres[rng.integers(0, 6, 120)] + 90 * rng.standard_normal((120, 2))
+    rows = np.column_stack([rng.uniform(0, 100, 120), np.clip(points, 0, 2999)])
+    window = window_of(rows)
+    chosen = KernelBackground().lay(window, np.ones(120)).parameters["bandwidth_metres"]
+
+    def log_density(bandwidth):
+        return np.log(KernelBackground(bandwidth).lay(window, np.ones(120)).at_events).sum()
+
+    best = log_density(chosen)
+    assert best > log_density(chosen * 2**0.25)
+    assert best > log_density(chosen / 2**0.25)
+
+
+@pytest.mark.parametrize("bandwidth", [0.0, -5.0, np.nan, "scott"])
+def test_a_bandwidth_that_makes_no_sense_is_refused(bandwidth):
+    with pytest.raises(ParameterError, match="bandwidth must be a"):
+        KernelBackground(bandwidth=bandwidth)
+
+
+def test_a_background_map_needs_a_model():
+    with pytest.raises(ParameterError, match="needs a model with a fit method"):
+        MapBackground(model=3.0)
+    with pytest.raises(ParameterError, match=r"background_share must be in \(0, 1\)"):
+        MapBackground(HistoricalRate(), background_share=0.0)
+
+
+def test_kernel_background_of_few_events_is_refused():
+    with pytest.raises(TooFewEventsError, match="9 events lie in the window"):
+        KernelBackground(100.0).lay(window_of(random_rows(9)), np.ones(9))

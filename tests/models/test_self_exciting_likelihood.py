@@ -1,0 +1,169 @@
+"""The log-likelihood, its gradient, its integral, and EM."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from hotspot.models.displacement import GaussianDisplacement
+from hotspot.models.edge_mass import RegionMass
+from hotspot.models.lag import ExponentialLag
+from hotspot.models.self_exciting_fit import Limits, maximise
+from hotspot.models.self_exciting_likelihood import Likelihood, Parts, Record, em_step
+from tests.models.self_exciting_cases import SQUARE, branching_process
+from tests.reference.self_exciting import exponential, gaussian, triggered_intensity
+
+PARTS = Parts(0.8, 0.3, ExponentialLag(0.12), GaussianDisplacement(170.0))
+AREA = SQUARE.area
+LIMITS = Limits(np.full(4, -12.0), np.array([5.0, 1.0, 5.0, 8.0]), [("low", "high")] * 4)
+
+
+def record_of(rows, *, history_days=0.0, days=100.0, shortest_lag=0.0):
+    t = np.ascontiguousarray(rows[:, 0] - history_days)
+    return Record(
+        t=t,
+        x=np.ascontiguousarray(rows[:, 1]),
+        y=np.ascontiguousarray(rows[:, 2]),
+        first=int((t < 0).sum()),
+        end=days - history_days,
+        shortest_lag=shortest_lag,
+        mass=RegionMass.of(rows[:, 1:], SQUARE),
+    )
+
+
+def likelihood_of(rows, **options):
+    record = record_of(rows, **options)
+    # An uneven background, so that its place in the sum matters.
+    at_events = (1 + np.arange(record.n) % 3) / (2 * AREA)
+    return Likelihood(record, at_events, record.end)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return branching_process(np.random.default_rng(5), background=0.7, days=100.0)
+
+
+CASES = [
+    {},
+    {"history_days": 30.0},
+    {"history_days": 30.0, "shortest_lag": 0.5},
+]
+
+
+@pytest.mark.parametrize("options", CASES)
+def test_log_likelihood_is_that_of_the_double_loop(rows, options):
+    likelihood = likelihood_of(rows, **options)
+    record = likelihood.record
+    d = record.shortest_lag
+    # A lag counted from d on is a density shifted by d.
+    lag = exponential(PARTS.lag.rate)
+    sums = triggered_intensity(
+        record.t,
+        record.x,
+        record.y,
+        productivity=np.ones(record.t.size),
+        lag=lambda u: lag(u - d) if u > d else 0.0,
+        displacement=gaussian(PARTS.displacement.sd),
+    )[record.first :]
+    value = sum(
+        math.log(PARTS.background_rate * u + PARTS.productivity * s)
+        for u, s in zip(likelihood.at_events, sums, strict=True)
+    )
+    value -= PARTS.background_rate * record.end
+    for t, x, y in zip(record.t, record.x, record.y, strict=True):
+        mass = _in_square(x) * _in_square(y)
+        late = max(record.end - t - d, 0)
+        early = max(-t - d, 0)
+        came = math.exp(-PARTS.lag.rate * early) - math.exp(-PARTS.lag.rate * late)
+        value -= PARTS.productivity * mass * came
+    assert likelihood.value(PARTS) == pytest.approx(value, abs=1e-4)
+    assert likelihood.value_and_gradient(PARTS)[0] == pytest.approx(value, abs=1e-4)
+
+
+def _in_square(x):
+    return ndtr((3000 - x) / PARTS.displacement.sd) - ndtr(-x / PARTS.displacement.sd)
+
+
+@pytest.mark.parametrize("options", CASES)
+def test_gradient_is_that_of_differences(rows, options):
+    likelihood = likelihood_of(rows, **options)
+    gradient = likelihood.value_and_gradient(PARTS)[1]
+    step = 1e-3
+    differences = [
+        (
+            likelihood.value(PARTS.with_vector(PARTS.vector + e))
+            - likelihood.value(PARTS.with_vector(PARTS.vector - e))
+        )
+        / (2 * step)
+        for e in step * np.eye(4)
+    ]
+    np.testing.assert_allclose(gradient, differences, atol=2e-3)
+
+
+def test_expected_number_is_the_integral_of_the_intensity():
+    """Gauss-Legendre nodes in space, and in time between events: no formula of ours."""
+    rows = np.array([[2.0, 100.0, 1500.0], [9.0, 2900.0, 2950.0], [15.0, 1400.0, 1200.0]])
+    record = record_of(rows, history_days=5.0, days=25.0)
+    likelihood = Likelihood(record, np.full(2, 1 / AREA), record.end)
+    place, share = np.polynomial.legendre.leggauss(80)
+    x, y = np.meshgrid(1500 * (1 + place), 1500 * (1 + place))
+    area = 1500**2 * np.outer(share, share)
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    total = 0.0
+    for low, high in zip([0.0, 4.0, 10.0], [4.0, 10.0, 20.0], strict=True):
+        for node, weight in zip(nodes, weights, strict=True):
+            t = low + (high - low) * (node + 1) / 2
+            intensity = np.full(x.shape, PARTS.background_rate / AREA)
+            for tj, xj, yj in zip(record.t, record.x, record.y, strict=True):
+                if tj < t:
+                    near = gaussian_map(x - xj, y - yj, PARTS.displacement.sd)
+                    fade = PARTS.lag.rate * np.exp(-PARTS.lag.rate * (t - tj))
+                    intensity += PARTS.productivity * fade * near
+            total += (high - low) / 2 * weight * (intensity * area).sum()
+    # The log-likelihood is the sum of logarithms less the expected number.
+    intensity = [
+        PARTS.background_rate / AREA + PARTS.productivity * s
+        for s in triggered_intensity(
+            record.t,
+            record.x,
+            record.y,
+            productivity=np.ones(3),
+            lag=exponential(PARTS.lag.rate),
+            displacement=gaussian(PARTS.displacement.sd),
+        )[1:]
+    ]
+    assert np.log(intensity).sum() - likelihood.value(PARTS) == pytest.approx(total, rel=1e-5)
+
+
+def gaussian_map(dx, dy, sd):
+    return np.exp(-(dx**2 + dy**2) / (2 * sd**2)) / (2 * np.pi * sd**2)
+
+
+def test_em_never_lowers_the_likelihood_and_nears_its_maximum_from_below(rows):
+    likelihood = likelihood_of(rows, history_days=20.0)
+    best = maximise(likelihood, [PARTS], LIMITS)
+    parts, values = PARTS, [likelihood.value(PARTS)]
+    for _ in range(20):
+        parts = em_step(likelihood, parts)
+        values.append(likelihood.value(parts))
+    assert np.diff(values).min() > -1e-6
+    short = best.log_likelihood - np.array(values)
+    assert short.min() > -1e-4
+    assert short[-1] < 0.02 * short[0]
+
+
+def test_an_em_step_from_the_maximum_stays_there(rows):
+    likelihood = likelihood_of(rows, history_days=20.0)
+    best = maximise(likelihood, [PARTS], LIMITS)
+    errors = np.sqrt(np.diag(best.covariance))
+    moved = em_step(likelihood, best.parts).vector - best.parts.vector
+    assert np.abs(moved / errors).max() < 0.02
+
+
+def test_chances_to_be_background_sum_to_the_background_of_an_em_step(rows):
+    likelihood = likelihood_of(rows)
+    chance = likelihood.chance_background(PARTS)
+    assert ((chance > 0) & (chance <= 1)).all()
+    step = em_step(likelihood, PARTS)
+    assert step.background_rate * likelihood.days == pytest.approx(chance.sum())
