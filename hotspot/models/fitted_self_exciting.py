@@ -54,7 +54,7 @@ class FittedSelfExciting:
     >>> grid = Grid.over(events.region, cell_size=500)
     >>> fitted = SelfExciting(background=KernelBackground(150.0)).fit(events, grid)
     >>> low, high = fitted.branching_ratio_interval(0.95)
-    >>> low < 0.35 < high
+    >>> bool(low < 0.35 < high)
     True
     >>> week = make_periods("2025-01-01", count=1, length="week")
     >>> triggered, all_of_them = fitted.triggered_count(week), fitted.expected_count(week)

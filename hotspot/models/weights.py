@@ -182,8 +182,10 @@ def window_offset(window: str) -> pd.DateOffset:
 def _recorded_stretches(events: Events, by_month: bool) -> pd.IntervalIndex:
     """Whole published months for month data, else the whole window as one stretch."""
     if not by_month:
+        # A cut-off in another zone is the same instant, but no interval holds two zones.
+        end = events.end.tz_convert(events.start.tz)
         return pd.IntervalIndex.from_arrays(
-            pd.DatetimeIndex([events.start]), pd.DatetimeIndex([events.end]), closed="left"
+            pd.DatetimeIndex([events.start]), pd.DatetimeIndex([end]), closed="left"
         )
     months = make_periods(
         events.start.tz_convert(events.time_zone), events.end, time_zone=events.time_zone

@@ -145,6 +145,16 @@ def test_a_map_background_needs_a_window_shorter_than_the_record(rows):
     assert fitted.parameters["background"] == "HistoricalRate"
 
 
+def test_a_cutoff_in_another_time_zone_is_the_same_instant(rows):
+    model = SelfExciting(background=MapBackground(HistoricalRate()), window="100 days")
+    end = START + pd.Timedelta(days=150)
+    events = as_events(rows, days=200.0)
+    here, there = (
+        model.fit(events, GRID, end=end.tz_convert(zone)) for zone in ("UTC", "Asia/Tokyo")
+    )
+    assert here.log_likelihood == there.log_likelihood
+
+
 def test_the_summary_says_what_was_estimated(fitted):
     text = fitted.summary()
     assert f"{fitted.branching_ratio:.4g}" in text
