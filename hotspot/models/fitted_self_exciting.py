@@ -57,8 +57,8 @@ class FittedSelfExciting:
     >>> bool(low < 0.35 < high)
     True
     >>> week = make_periods("2025-01-01", count=1, length="week")
-    >>> triggered, all_of_them = fitted.triggered_count(week), fitted.expected_count(week)
-    >>> bool(triggered.sum() < fitted.branching_ratio * all_of_them.sum())
+    >>> total = fitted.background_count(week) + fitted.triggered_count(week)
+    >>> bool(np.allclose(total, fitted.expected_count(week), equal_nan=True))
     True
     """
 
