@@ -164,25 +164,34 @@ def _generations(given, productivity, lag, displacement, *, end, rng):
 
 def _gathered(grown, shares, after, region) -> Cascade:
     """The shares' cascades as one, without what is too early or outside, in order of time."""
-    kept_events, kept_parents, first = [], [], 0
-    for (events, parent), share in zip(grown, shares, strict=True):
-        sound = np.ones(parent.size, bool)
-        born = slice(share.size, None)
-        sound[born] = events[0, born] > after
-        if region is not None:
-            shapely.prepare(region)
-            sound[born] &= shapely.contains_xy(region, events[1, born], events[2, born])
-        kept = prune(parent, sound)
-        place = np.cumsum(kept) - 1 + first
-        own = parent[kept]
-        kept_events.append(events[:, kept])
-        kept_parents.append(np.where(own >= 0, place[own], -1))
-        first += own.size
-    events, parent = np.hstack(kept_events), np.concatenate(kept_parents)
-    order = np.argsort(events[0])
-    if (np.diff(events[0, order]) == 0).any():
-        order = np.argsort(events[0], kind="stable")  # slower, but ties keep their order
-    place = np.empty_like(order)
+    if after > -math.inf or region is not None:
+        grown = [
+            _pruned(*cascade, share.size, after, region)
+            for cascade, share in zip(grown, shares, strict=True)
+        ]
+    first = np.cumsum([0] + [own.size for _, own in grown])
+    parent = np.concatenate(
+        [np.where(own >= 0, own + k, -1) for (_, own), k in zip(grown, first[:-1], strict=True)]
+    )
+    times, x, y = (np.concatenate([events[row] for events, _ in grown]) for row in range(3))
+    order = np.argsort(times)
+    if (np.diff(times.take(order)) == 0).any():
+        order = np.argsort(times, kind="stable")  # slower, but ties keep their order
+    place = np.empty(order.size + 1, np.int64)
     place[order] = np.arange(order.size)
-    parent = parent[order]
-    return Cascade(*events[:, order], np.where(parent >= 0, place[parent], -1))
+    place[-1] = -1  # where the parent of an event that has none is looked up
+    return Cascade(times.take(order), x.take(order), y.take(order), place[parent.take(order)])
+
+
+def _pruned(events, parent, n_given, after, region) -> tuple[FloatArray, IntArray]:
+    """One cascade without descendants that are too early or outside, and without theirs."""
+    sound = np.ones(parent.size, bool)
+    born = slice(n_given, None)
+    sound[born] = events[0, born] > after
+    if region is not None:
+        shapely.prepare(region)
+        sound[born] &= shapely.contains_xy(region, events[1, born], events[2, born])
+    kept = prune(parent, sound)
+    place = np.cumsum(kept) - 1
+    own = parent[kept]
+    return events[:, kept], np.where(own >= 0, place[own], -1)
