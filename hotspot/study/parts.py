@@ -172,7 +172,7 @@ class StudyScores:
 
 DEFAULT_MODELS = (
     StudyModel("count 36 months", "HistoricalRate", (("window", "36 months"),)),
-    StudyModel("kernel 36 months", "KernelDensity", (("window", "36 months"),)),
+    StudyModel("kernel 200 m", "KernelDensity", (("window", "36 months"), ("bandwidth", 200.0))),
 )
 
 
