@@ -22,10 +22,10 @@ test: test-compiled test-plain
 test-compiled: $(INSTALLED)
 	$(PYTEST) --doctest-modules tests hotspot
 
-# The same numbers must come out of the loops as Python runs them. Notebooks and tests that
-# start whole processes show nothing more without the compiler, and take minutes.
+# The same numbers must come out of the loops as Python runs them. Notebooks, tests that start
+# whole processes, and a few that loop for minutes show nothing more without the compiler.
 test-plain: $(INSTALLED)
-	NUMBA_DISABLE_JIT=1 $(PYTEST) --doctest-modules tests hotspot -m "not notebook and not process"
+	NUMBA_DISABLE_JIT=1 $(PYTEST) --doctest-modules tests hotspot -m "not notebook and not process and not compiled"
 
 lint: $(LINTERS)
 	$(BIN)/ruff check .

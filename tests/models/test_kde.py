@@ -91,6 +91,7 @@ def test_every_cell_inside_has_a_rate_and_a_finite_uncertainty(grid, options):
     assert (fit.rate_variance[grid.inside] > 0).all()
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("adaptive", [False, True])
 @pytest.mark.parametrize("edge_correction", ["uniform", "diggle", "none"])
 def test_fft_and_exact_give_the_same_map(grid, adaptive, edge_correction):
@@ -102,6 +103,7 @@ def test_fft_and_exact_give_the_same_map(grid, adaptive, edge_correction):
     assert np.abs(fast.rate - exact.rate).max() < stated * exact.rate.max()
 
 
+@pytest.mark.compiled
 def test_even_scatter_gives_an_even_map_with_the_uniform_correction(grid):
     """On a lattice of events 50 m apart the corrected density is flat up to the border.
 
@@ -163,6 +165,7 @@ def test_month_data_age_by_the_middle_of_their_month(grid):
     assert new / old == pytest.approx(2 ** ((365 - 15.5 - 15.5) / 30), rel=1e-3)
 
 
+@pytest.mark.compiled
 def test_events_after_the_cut_off_change_nothing(grid):
     end = START + pd.Timedelta(days=200)
     events = clustered()
