@@ -26,6 +26,7 @@ _names = {
     "models.fitted_self_exciting": ["FittedSelfExciting"],
     "models.background": ["ConstantBackground", "MapBackground"],
     "models.kernel_background": ["KernelBackground"],
+    "models.stacked_background": ["StackedBackground"],
     "models.resolution": ["branching_ratio_of_floored_poisson"],
     "models.rate_map": ["FittedRateMap"],
     "models.lag": ["ExponentialLag", "PowerLawLag", "PiecewiseConstantLag"],

@@ -22,6 +22,7 @@ from hotspot.data.events import Events
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
 from hotspot.models.protocol import Model
+from hotspot.models.weights import window_offset
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class WindowEvents:
         Their times.
     start, end : Timestamp
         The window; `end` is the cut-off.
+    laid : dict
+        Backgrounds that do not follow the events, kept from round to round of declustering.
     """
 
     events: Events
@@ -47,6 +50,7 @@ class WindowEvents:
     stamps: pd.DatetimeIndex
     start: pd.Timestamp
     end: pd.Timestamp
+    laid: dict = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,19 +119,24 @@ class ConstantBackground:
 
 @dataclass(frozen=True)
 class MapBackground:
-    r"""The map of any other model, fitted to what was recorded before the window.
+    r"""The map of any other model, fitted to what was recorded before.
 
     .. math:: u(s) = (1 - \varepsilon) \frac{r_c}{a_c \sum_k r_k} + \frac{\varepsilon}{A},
        \qquad s \in c
 
     with r the expected count of cell c and :math:`a_c` its area inside the region. The map is
-    fitted to the events *before* the likelihood's window, so no event lies in its own background; a
-    forecast takes the map fitted to everything before the cut-off.
+    fitted anew at every `refresh` from the begin of the likelihood's window on, each time to the
+    events *before*, so no event lies in its own background; a forecast takes the map fitted to
+    everything before the cut-off. A map that is not refreshed grows old in a long window, and
+    triggering with long lags then makes up for what it has not seen.
 
     Attributes
     ----------
     model : Model
         Such as ``HistoricalRate()`` or ``KernelDensity()``.
+    refresh : str or None
+        How often the map is fitted anew inside the window, such as "28 days" or "3 months"; None
+        for one map, fitted before the window.
     background_share : float
         :math:`\varepsilon` in (0, 1): share spread evenly, so that an event in a cell without
         a past is not impossible.
@@ -135,7 +144,8 @@ class MapBackground:
     Raises
     ------
     ParameterError
-        If `background_share` is outside (0, 1), or `model` cannot be fitted.
+        If `background_share` is outside (0, 1), `refresh` is not understood, or `model` cannot
+        be fitted.
 
     Examples
     --------
@@ -145,6 +155,7 @@ class MapBackground:
     """
 
     model: Model
+    refresh: str | None = "28 days"
     background_share: float = 0.01
     follows_events: bool = field(default=False, init=False, repr=False)
 
@@ -155,9 +166,11 @@ class MapBackground:
                 f"{type(self.model).__name__}."
             )
         checked_background_share(self.background_share)
+        if self.refresh is not None:
+            window_offset(self.refresh)
 
     def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:  # noqa: ARG002
-        """Fit the map before the window for the likelihood, before the cut-off for a forecast.
+        """Fit the maps of the window for the likelihood, and that of the cut-off for a forecast.
 
         Raises
         ------
@@ -170,19 +183,36 @@ class MapBackground:
                 f"window begins {window.start:%Y-%m-%d}, with the data. Give SelfExciting a "
                 'shorter window, such as window="24 months".'
             )
-        before, then = (self._shares(window, end) for end in (window.start, window.end))
         grid = window.grid
         cell = grid.cell_of(*window.points.T)
-        density = before.ravel()[cell] / grid.inside_area.ravel()[cell]
+        share = np.empty(len(cell))
+        fitted_at = self._refreshed(window)
+        ends = pd.DatetimeIndex([*fitted_at[1:], window.end.tz_convert("UTC")])
+        first = 0
+        for instant, upto in zip(fitted_at, window.stamps.searchsorted(ends), strict=True):
+            if upto > first:
+                share[first:upto] = self._shares(window, instant).ravel()[cell[first:upto]]
+            first = upto
         return LaidBackground(
-            density,
-            then,
+            share / grid.inside_area.ravel()[cell],
+            self._shares(window, window.end),
             {
                 "background": type(self.model).__name__,
-                "background_fitted_before": window.start.isoformat(),
+                "background_refresh": self.refresh,
                 "background_share": self.background_share,
             },
         )
+
+    def _refreshed(self, window: WindowEvents) -> list[pd.Timestamp]:
+        """When the map is fitted anew: the begin of the window, and every `refresh` after it."""
+        start = window.start.tz_convert("UTC")
+        found = [start]
+        while self.refresh is not None:
+            later = start + window_offset(self.refresh) * len(found)
+            if later >= window.end:
+                break
+            found.append(later)
+        return found
 
     def _shares(self, window: WindowEvents, end: pd.Timestamp) -> FloatArray:
         fitted = self.model.fit(window.events, window.grid, end=end)

@@ -45,11 +45,14 @@ class Past:
         Metres.
     shortest_lag : float
         Days.
+    place_cell : float
+        Side of the squares to whose centres the points were set, 0 for exact places; metres.
     """
 
     ago: FloatArray
     points: FloatArray
     shortest_lag: float
+    place_cell: float = 0.0
 
 
 def step_edges(begin: FloatArray, end: FloatArray, mean_lag: float) -> FloatArray:
@@ -127,7 +130,8 @@ def _direct(grid: Grid, past: Past, parts: Parts, step: FloatArray) -> FloatArra
     mass = mass_in_cells(
         past.points[heard],
         (grid.x, grid.y),
-        bandwidth=parts.displacement.sd,
+        # Somewhere in a square of side a: variance a² / 12 along each axis.
+        bandwidth=float(np.hypot(parts.displacement.sd, past.place_cell / math.sqrt(12))),
         weights=weight[heard],
     )
     return np.maximum(mass, 0.0) * grid.inside_area / grid.cell_size**2

@@ -134,6 +134,7 @@ def _children_of_past(past: Past, members: list[Parts], until: float, rng):
         # The exponential lag forgets: what is left of it, cut at the end, from when it may begin.
         left = -np.expm1(-parts.lag.rate * (until - begins[parent]))
         when = begins[parent] - np.log1p(-left * rng.random(n)) / parts.lag.rate
-        moved = past.points[parent] + parts.displacement.sd * rng.standard_normal((n, 2))
+        begun = past.points[parent] + past.place_cell * (rng.random((n, 2)) - 0.5)
+        moved = begun + parts.displacement.sd * rng.standard_normal((n, 2))
         found.append((np.full(n, i), when, moved[:, 0], moved[:, 1]))
     return tuple(np.concatenate(columns) for columns in zip(*found, strict=True))

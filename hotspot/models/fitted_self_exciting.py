@@ -88,6 +88,7 @@ class FittedSelfExciting:
             "displacement": type(parts.displacement).__name__,
             "displacement_metres": parts.displacement.sd,
             "shortest_lag_days": self.record.shortest_lag,
+            "place_cell_metres": self.record.place_cell,
             "window_start": self.window_start.isoformat(),
             "events": int(self.record.n),
             "log_likelihood": self.log_likelihood,
@@ -270,7 +271,7 @@ class FittedSelfExciting:
             "event above the background alone, in sample",
             f"  background: {dict(self.background.parameters)}",
             f"  shortest lag {self.record.shortest_lag:g} days; times by {self.time_resolution}, "
-            f"places to {self.place_resolution:g} m",
+            f"places to {self.record.place_cell:g} m",
             "  The branching ratio depends on the background: report it with another beside it.",
         ]
         return "\n".join(lines)
@@ -294,7 +295,7 @@ class FittedSelfExciting:
     def _past(self) -> Past:
         record = self.record
         points = np.column_stack([record.x, record.y])
-        return Past(record.end - record.t, points, record.shortest_lag)
+        return Past(record.end - record.t, points, record.shortest_lag, record.place_cell)
 
     def _expected_until(self, asked: FloatArray) -> FloatArray:
         """Expected events from the begin of the window to each time; ascending, days."""

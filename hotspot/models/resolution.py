@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hotspot._checks import require_choice, require_generator
@@ -32,10 +34,13 @@ def require_exact_times(events: Events) -> None:
 
 
 def shortest_scales(events: Events) -> tuple[float, float]:
-    """Shortest mean lag (days) and displacement (metres) that the record can tell."""
+    """Shortest mean lag (days) and displacement (metres) that the record can tell.
+
+    Two places known to squares of side a differ by an error of variance a² / 6 along each axis.
+    """
     return (
         max(RESOLUTION_DAYS[events.time_resolution], _LEAST_DAYS),
-        max(float(events.place_resolution), _LEAST_METRES),
+        max(float(events.place_resolution) / math.sqrt(6), _LEAST_METRES),
     )
 
 

@@ -70,6 +70,11 @@ class SelfExciting:
         follows on the next day has lags from half a day to one and a half. Simultaneous events
         never trigger one another. Where one incident makes several rows some hours apart, give
         half a day or a day, or rows of one incident will pass for near repeats.
+    coarse_places : bool or None
+        Whether the likelihood knows places only to squares: the grid's cells, or blocks of them no
+        smaller than the place resolution. Where places were snapped to points, many events
+        share one, and as densities between exact places their likelihood grows without end
+        as the displacement shrinks. None does so where the place resolution is above 0.
     workers : int
         Threads; the result is the same for any number of them.
 
@@ -108,6 +113,7 @@ class SelfExciting:
     )
     window: str | None = None
     shortest_lag: float | None = None
+    coarse_places: bool | None = None
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -210,6 +216,7 @@ class SelfExciting:
         t = days - (start - past.start) / pd.Timedelta(days=1)
         first = int(np.searchsorted(t, 0.0))
         points = np.column_stack([x, y])
+        known, side = self._known_places(points, past, grid)
         _require_enough(points[first:], start, cutoff)
         _require_inside(points, grid)
         shortest = self.shortest_lag
@@ -217,16 +224,29 @@ class SelfExciting:
             shortest = RESOLUTION_DAYS[past.time_resolution] / 2
         record = Record(
             t=np.ascontiguousarray(t),
-            x=np.ascontiguousarray(x),
-            y=np.ascontiguousarray(y),
+            x=np.ascontiguousarray(known[:, 0]),
+            y=np.ascontiguousarray(known[:, 1]),
             first=first,
             end=(cutoff - start) / pd.Timedelta(days=1),
             shortest_lag=float(shortest),
             mass=RegionMass.of(points, grid.region),
+            place_cell=side,
             workers=self.workers,
         )
         stamps = start + pd.to_timedelta(t[first:], unit="D")
         return record, WindowEvents(past, grid, points[first:], stamps, start, cutoff)
+
+    def _known_places(
+        self, points: FloatArray, past: Events, grid: Grid
+    ) -> tuple[FloatArray, float]:
+        """Places as the likelihood knows them, and the side of their squares (0: exactly)."""
+        coarse = past.place_resolution > 0 if self.coarse_places is None else self.coarse_places
+        if not coarse:
+            return points, 0.0
+        side = grid.cell_size * max(1, round(past.place_resolution / grid.cell_size))
+        west, south = grid.bounds[:2]
+        corner = np.floor((points - (west, south)) / side)
+        return (corner + 0.5) * side + (west, south), side
 
     def _climb(self, likelihood: Likelihood, window: WindowEvents) -> Estimate:
         runs = 1 if likelihood.record.n > _ONE_RUN_ABOVE else 2

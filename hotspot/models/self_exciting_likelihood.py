@@ -76,6 +76,8 @@ class Record:
         d; days.
     mass : RegionMass
         Of all m events.
+    place_cell : float
+        Side of the squares to whose centres x and y were set, 0 for exact places; metres.
     workers : int
         Threads.
     """
@@ -87,6 +89,7 @@ class Record:
     end: float
     shortest_lag: float
     mass: RegionMass
+    place_cell: float = 0.0
     workers: int = 1
 
     @property
@@ -154,17 +157,28 @@ def triggered_sums(
     wanted = np.arange(record.first, record.t.size)
     if record.shortest_lag > 0:
         events, wanted = _with_listeners(events, record)
+    seen, share = _seen(record, parts.displacement)
     found = triggered_intensity(
         *events[:3],
         productivity=events[3],
         lag=parts.lag,
-        displacement=parts.displacement,
+        displacement=seen,
         derivatives=slopes,
         workers=record.workers,
     )
     if not slopes:
         return found.intensity[wanted], np.empty((0, record.n))
-    return found.intensity[wanted], found.derivatives[:, wanted]
+    return found.intensity[wanted], found.derivatives[:, wanted] * np.array([[1.0], [share]])
+
+
+def _seen(record: Record, displacement: GaussianDisplacement) -> tuple[GaussianDisplacement, float]:
+    """The displacement between squares, and the derivative of its log sd by that of the true.
+
+    Two places known only to a square of side a differ by an error of variance a² / 6 along each
+    axis: the density between centres is, but for its shape, the mean over both squares.
+    """
+    sd = float(np.hypot(displacement.sd, record.place_cell / np.sqrt(6)))
+    return GaussianDisplacement(sd), (displacement.sd / sd) ** 2
 
 
 def _with_listeners(events: FloatArray, record: Record) -> tuple[FloatArray, np.ndarray]:
@@ -218,18 +232,20 @@ def em_step(likelihood: Likelihood, parts: Parts) -> Parts:
     background = parts.background_rate * likelihood.at_events
     scale = parts.productivity / (background + parts.productivity * sums)
     triggered = float((scale * sums).sum())
-    # By log rate: S - rate x (sum of lags); by log sd: (sum of squares) / sd² - 2 S.
+    # By log rate: S - rate x (sum of lags); by log sd, as seen: (sum of squares) / sd² - 2 S.
     lags = float((scale * (sums - slopes[0])).sum()) / parts.lag.rate
-    squares = float((scale * (slopes[1] + 2 * sums)).sum()) * parts.displacement.sd**2
+    seen, share = _seen(record, parts.displacement)
+    squares = float((scale * (slopes[1] / share + 2 * sums)).sum()) * seen.sd**2
 
     def loss(free: FloatArray) -> tuple[float, FloatArray]:
         moved = parts.with_vector(np.concatenate([parts.vector[:2], free]))
         expected, by_parts = expected_per_productivity(record, moved)
-        rate, precision = moved.lag.rate, moved.displacement.sd**-2
-        value = triggered * (free[0] - 2 * free[1] - np.log(expected))
+        there, by_sd = _seen(record, moved.displacement)
+        rate, precision = moved.lag.rate, there.sd**-2
+        value = triggered * (free[0] - 2 * np.log(there.sd) - np.log(expected))
         value -= rate * lags + 0.5 * precision * squares
-        slope = triggered * (np.array([1.0, -2.0]) - by_parts / expected)
-        slope += [-rate * lags, precision * squares]
+        slope = triggered * (np.array([1.0, -2.0 * by_sd]) - by_parts / expected)
+        slope += [-rate * lags, precision * squares * by_sd]
         return -value / triggered, -slope / triggered
 
     start = parts.vector[2:]

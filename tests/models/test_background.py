@@ -9,6 +9,7 @@ from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.models import kernel_background
 from hotspot.models.background import ConstantBackground, MapBackground, WindowEvents
 from hotspot.models.kernel_background import KernelBackground
+from hotspot.models.stacked_background import StackedBackground
 from tests.models.self_exciting_cases import SQUARE, START, as_events
 
 GRID = Grid.over(SQUARE, cell_size=500.0)
@@ -46,7 +47,9 @@ def test_map_background_is_the_share_of_past_events_over_the_area_of_the_cell():
             [70.0, 1300, 1300],
         ]
     )
-    background = MapBackground(HistoricalRate(background_share=1e-9), background_share=0.1)
+    background = MapBackground(
+        HistoricalRate(background_share=1e-9), refresh=None, background_share=0.1
+    )
     laid = background.lay(window_of(rows, first_day=50.0), np.ones(2))
     even = 0.1 / 9e6
     np.testing.assert_allclose(laid.at_events, [0.9 * 0.75 / 500**2 + even, even], rtol=1e-6)
@@ -54,7 +57,7 @@ def test_map_background_is_the_share_of_past_events_over_the_area_of_the_cell():
 
 def test_an_event_does_not_lie_in_its_own_map():
     rows = random_rows(40)
-    background = MapBackground(KernelDensity(bandwidth=400.0))
+    background = MapBackground(KernelDensity(bandwidth=400.0), refresh=None)
     before = background.lay(window_of(rows, first_day=50.0), np.ones(1)).at_events
     moved = rows.copy()
     late = moved[:, 0] >= 50
@@ -72,6 +75,18 @@ def background_at(background, rows, moved, late):
     rate = background.model.fit(early, GRID).rate
     share = 0.99 * rate / rate.sum() + 0.01 * GRID.inside_area / GRID.inside_area.sum()
     return (share / GRID.inside_area).ravel()[grid_cells]
+
+
+def test_a_refreshed_map_is_fitted_to_what_came_before_each_refresh():
+    """Days 60 and 70 lie in the block that begins on day 50, day 95 in that of day 80."""
+    rows = np.array([[1.0, 100, 100], [60.0, 100, 100], [70.0, 2900, 2900], [95.0, 2900, 2900]])
+    background = MapBackground(
+        HistoricalRate(background_share=1e-9), refresh="30 days", background_share=0.1
+    )
+    laid = background.lay(window_of(rows, first_day=50.0), np.ones(3))
+    even = 0.1 / 9e6
+    expected = [0.9 / 500**2 + even, even, 0.9 / 3 / 500**2 + even]
+    np.testing.assert_allclose(laid.at_events, expected, rtol=1e-6)
 
 
 def test_map_background_without_a_past_is_refused():
@@ -135,8 +150,39 @@ def test_a_background_map_needs_a_model():
         MapBackground(model=3.0)
     with pytest.raises(ParameterError, match=r"background_share must be in \(0, 1\)"):
         MapBackground(HistoricalRate(), background_share=0.0)
+    with pytest.raises(ParameterError, match="window='often'"):
+        MapBackground(HistoricalRate(), refresh="often")
 
 
 def test_kernel_background_of_few_events_is_refused():
     with pytest.raises(TooFewEventsError, match="9 events lie in the window"):
         KernelBackground(100.0).lay(window_of(random_rows(9)), np.ones(9))
+
+
+def test_a_stack_takes_the_weights_under_which_events_are_likeliest():
+    """Two maps; the weights are those of a search along the line between them."""
+    rng = np.random.default_rng(5)
+    rows = random_rows(120)
+    rows[:, 1:][rng.random(120) < 0.5] *= 0.3
+    window = window_of(rows, first_day=50.0)
+    parts = (
+        ConstantBackground(),
+        MapBackground(HistoricalRate(background_share=1e-9), background_share=1e-9),
+    )
+    chance = rng.uniform(0.3, 1, len(window.points))
+    laid = StackedBackground(parts).lay(window, chance)
+    even, mapped = (part.lay(window, chance).at_events for part in parts)
+    shares = np.linspace(0.001, 0.999, 999)
+    likelihood = [chance @ np.log(w * even + (1 - w) * mapped) for w in shares]
+    best = shares[np.argmax(likelihood)]
+    assert 0.02 < best < 0.98
+    np.testing.assert_allclose(laid.parameters["weights"], [best, 1 - best], atol=3e-3)
+    np.testing.assert_allclose(laid.at_events, best * even + (1 - best) * mapped, rtol=0.02)
+    assert laid.cell_share.sum() == pytest.approx(1.0)
+
+
+def test_a_stack_of_one_or_of_what_follows_the_events_is_refused():
+    with pytest.raises(ParameterError, match="at least two"):
+        StackedBackground((ConstantBackground(),))
+    with pytest.raises(ParameterError, match="do not follow the events"):
+        StackedBackground((ConstantBackground(), KernelBackground()))

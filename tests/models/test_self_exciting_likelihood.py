@@ -1,6 +1,7 @@
 """The log-likelihood, its gradient, its integral, and EM."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,13 @@ from hotspot.models.displacement import GaussianDisplacement
 from hotspot.models.edge_mass import RegionMass
 from hotspot.models.lag import ExponentialLag
 from hotspot.models.self_exciting_fit import Limits, maximise
-from hotspot.models.self_exciting_likelihood import Likelihood, Parts, Record, em_step
+from hotspot.models.self_exciting_likelihood import (
+    Likelihood,
+    Parts,
+    Record,
+    em_step,
+    triggered_sums,
+)
 from tests.models.self_exciting_cases import SQUARE, branching_process
 from tests.reference.self_exciting import exponential, gaussian, triggered_intensity
 
@@ -167,3 +174,26 @@ def test_chances_to_be_background_sum_to_the_background_of_an_em_step(rows):
     assert ((chance > 0) & (chance <= 1)).all()
     step = em_step(likelihood, PARTS)
     assert step.background_rate * likelihood.days == pytest.approx(chance.sum())
+
+
+def test_the_density_between_squares_is_the_mean_over_both():
+    """Against 40,000 pairs of places drawn in two squares 200 m apart, and in one square."""
+    rng = np.random.default_rng(1)
+    for apart in (0.0, 200.0):
+        pair = np.array([[1.0, 1000.0, 1000.0], [2.0, 1000.0 + apart, 1000.0]])
+        record = replace(record_of(pair), place_cell=200.0)
+        found = triggered_sums(record, PARTS)[0][1]
+        between = rng.uniform(-100, 100, (40_000, 2)) - rng.uniform(-100, 100, (40_000, 2))
+        drawn = gaussian_map(apart + between[:, 0], between[:, 1], PARTS.displacement.sd).mean()
+        lag = PARTS.lag.rate * np.exp(-PARTS.lag.rate)
+        assert found / lag == pytest.approx(drawn, rel=0.02)
+
+
+def test_gradient_and_em_between_squares_are_those_of_differences(rows):
+    likelihood = likelihood_of(rows, history_days=30.0)
+    likelihood = replace(likelihood, record=replace(likelihood.record, place_cell=200.0))
+    gradient = likelihood.value_and_gradient(PARTS)[1]
+    for k, step in enumerate(1e-3 * np.eye(4)):
+        up, down = (likelihood.value(PARTS.with_vector(PARTS.vector + s * step)) for s in (1, -1))
+        assert gradient[k] == pytest.approx((up - down) / 2e-3, abs=2e-3)
+    assert likelihood.value(em_step(likelihood, PARTS)) > likelihood.value(PARTS)
