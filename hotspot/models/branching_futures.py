@@ -27,7 +27,7 @@ def redraw(
     ExplosiveError
         If more than a fifth of the draws are such.
     """
-    root = np.linalg.cholesky(covariance + 1e-300 * np.eye(len(covariance)))
+    root = root_of(covariance)
     drawn = parts.vector + rng.standard_normal((size, len(root))) @ root.T
     explosive = drawn[:, 1] >= 0
     if explosive.mean() > _MOST_REFUSED:
@@ -42,6 +42,12 @@ def redraw(
         drawn[explosive] = parts.vector + again
         explosive = drawn[:, 1] >= 0
     return drawn
+
+
+def root_of(covariance: FloatArray) -> FloatArray:
+    """A matrix whose square is the covariance; parameters that were held have none."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
 def future_events(

@@ -18,7 +18,7 @@ from hotspot.errors import LeakError, ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.models.background import LaidBackground
 from hotspot.models.branching_forecast import Past, excess_variance, expected_by_step, step_edges
-from hotspot.models.branching_futures import future_events, redraw
+from hotspot.models.branching_futures import future_events, redraw, root_of
 from hotspot.models.self_exciting_fit import Estimate
 from hotspot.models.self_exciting_likelihood import Likelihood, Parts, Record
 
@@ -44,6 +44,8 @@ class FittedSelfExciting:
         The events, as arrays in order of time.
     time_resolution, place_resolution
         Of the events it was fitted to.
+    held : tuple of str
+        Parts that were given and not estimated.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class FittedSelfExciting:
     record: Record
     time_resolution: str
     place_resolution: float
+    held: tuple[str, ...] = ()
     name: str = "SelfExciting"
     interval_kind: str = (
         "chance, families of events, and the uncertainty of the parameters; not that the level of "
@@ -89,6 +92,7 @@ class FittedSelfExciting:
             "displacement_metres": parts.displacement.sd,
             "shortest_lag_days": self.record.shortest_lag,
             "place_cell_metres": self.record.place_cell,
+            "held": list(self.held),
             "window_start": self.window_start.isoformat(),
             "events": int(self.record.n),
             "log_likelihood": self.log_likelihood,
@@ -202,7 +206,9 @@ class FittedSelfExciting:
                 shortest_lag=self.record.shortest_lag,
                 period=period,
             )
-        for direction in np.linalg.cholesky(self.estimate.covariance).T:
+        for direction in root_of(self.estimate.covariance).T:
+            if not direction.any():
+                continue
             up, down = (
                 self._expected(periods, parts.with_vector(parts.vector + s * direction))[0]
                 for s in (_DIFFERENCE, -_DIFFERENCE)
@@ -270,6 +276,7 @@ class FittedSelfExciting:
             f"  log-likelihood {self.log_likelihood:.2f}; {self.gain_over_background:.4f} nats an "
             "event above the background alone, in sample",
             f"  background: {dict(self.background.parameters)}",
+            *([f"  given, not estimated: {', '.join(self.held)}"] if self.held else []),
             f"  shortest lag {self.record.shortest_lag:g} days; times by {self.time_resolution}, "
             f"places to {self.record.place_cell:g} m",
             "  The branching ratio depends on the background: report it with another beside it.",

@@ -75,6 +75,10 @@ class SelfExciting:
         smaller than the place resolution. Where places were snapped to points, many events
         share one, and as densities between exact places their likelihood grows without end
         as the displacement shrinks. None does so where the place resolution is above 0.
+    hold : tuple of {"lag", "displacement"}
+        Parts that stay as given. Where the record cannot tell a scale and the fit is refused, a
+        forecast may still be made with a stated one; that it was not estimated stands in the
+        fit's parameters and summary.
     workers : int
         Threads; the result is the same for any number of them.
 
@@ -114,6 +118,7 @@ class SelfExciting:
     window: str | None = None
     shortest_lag: float | None = None
     coarse_places: bool | None = None
+    hold: tuple[str, ...] = ()
     workers: int = 1
 
     def __post_init__(self) -> None:
@@ -131,6 +136,11 @@ class SelfExciting:
         if self.shortest_lag is not None and not 0 <= self.shortest_lag < np.inf:
             raise ParameterError(
                 f"shortest_lag must be a number of days, 0 or more, got {self.shortest_lag!r}."
+            )
+        object.__setattr__(self, "hold", tuple(self.hold))
+        if not set(self.hold) <= {"lag", "displacement"}:
+            raise ParameterError(
+                f'hold takes "lag" and "displacement", in a tuple; got {self.hold!r}.'
             )
         if self.workers < 1:
             raise ParameterError(f"workers must be 1 or more, got {self.workers!r}.")
@@ -199,6 +209,7 @@ class SelfExciting:
             record=record,
             time_resolution=events.time_resolution,
             place_resolution=events.place_resolution,
+            held=self.hold,
         )
 
     def _start(self, past: Events, cutoff: pd.Timestamp) -> pd.Timestamp:
@@ -251,16 +262,28 @@ class SelfExciting:
     def _climb(self, likelihood: Likelihood, window: WindowEvents) -> Estimate:
         runs = 1 if likelihood.record.n > _ONE_RUN_ABOVE else 2
         return maximise(
-            likelihood, self._starts(likelihood), _limits(likelihood, window), runs=runs
+            likelihood, self._starts(likelihood), self._limits(likelihood, window), runs=runs
         )
 
     def _starts(self, likelihood: Likelihood) -> list[Parts]:
         own = Parts(0.8 * likelihood.record.n / likelihood.days, 0.2, self.lag, self.displacement)
         others = [
-            own._replace(lag=ExponentialLag(1 / lag), displacement=GaussianDisplacement(sd))
+            own._replace(
+                lag=self.lag if "lag" in self.hold else ExponentialLag(1 / lag),
+                displacement=(
+                    self.displacement if "displacement" in self.hold else GaussianDisplacement(sd)
+                ),
+            )
             for lag, sd in ((3.0, 100.0), (3.0, 500.0), (30.0, 100.0), (30.0, 500.0))
         ]
         return [own, *others]
+
+    def _limits(self, likelihood: Likelihood, window: WindowEvents) -> Limits:
+        limits = _limits_of(likelihood, window)
+        for k, name in ((2, "lag"), (3, "displacement")):
+            if name in self.hold:
+                limits.low[k] = limits.high[k] = float(getattr(self, name).vector[0])
+        return limits
 
     def _decluster(self, record: Record, window: WindowEvents) -> tuple[Estimate, LaidBackground]:
         """Fit, weigh each event by its chance to be background, lay again, until nothing moves."""
@@ -273,11 +296,11 @@ class SelfExciting:
             if estimate is None:
                 found = self._climb(likelihood, window)
             else:
-                found = maximise(likelihood, [estimate.parts], _limits(likelihood, window))
+                found = maximise(likelihood, [estimate.parts], self._limits(likelihood, window))
             trace.append(found.parts.vector)
             if estimate is not None:
                 moved = np.abs(found.parts.vector - estimate.parts.vector)
-                if (moved < _SETTLED * np.sqrt(np.diag(found.covariance))).all():
+                if (moved <= _SETTLED * np.sqrt(np.diag(found.covariance))).all():
                     return found, laid
             estimate = found
             chance = likelihood.chance_background(found.parts)
@@ -288,7 +311,7 @@ class SelfExciting:
         )
 
 
-def _limits(likelihood: Likelihood, window: WindowEvents) -> Limits:
+def _limits_of(likelihood: Likelihood, window: WindowEvents) -> Limits:
     days, metres = shortest_scales(window.events)
     west, south, east, north = window.grid.region.bounds
     size = 0.5 * float(np.hypot(east - west, north - south))

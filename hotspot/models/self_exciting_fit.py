@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hotspot._typing import FloatArray
+from hotspot._typing import BoolArray, FloatArray
 from hotspot.errors import ConvergenceError, EstimateOnBoundError, ExplosiveError
 from hotspot.models.self_exciting_likelihood import Likelihood, Parts
 
@@ -28,7 +28,8 @@ class Estimate:
     parts : Parts
     log_likelihood : float
     covariance : (k, k) float64
-        Inverse of the observed information, on the scale of ``parts.vector``.
+        Inverse of the observed information, on the scale of ``parts.vector``; 0 for numbers that
+        were held.
     trace : tuple of (vector, log-likelihood)
         Every evaluation, in order.
     """
@@ -46,6 +47,7 @@ class Limits:
     Attributes
     ----------
     low, high : (k,) float64
+        Equal where a number is held and not estimated.
     reasons : tuple of (str, str)
         Why the data say nothing beyond the lower, and the upper, limit.
     """
@@ -54,12 +56,17 @@ class Limits:
     high: FloatArray
     reasons: Sequence[tuple[str, str]]
 
+    @property
+    def free(self) -> BoolArray:
+        """Which numbers are estimated; (k,)."""
+        return self.high > self.low
+
     def refuse_bound(self, vector: FloatArray, trace: tuple) -> None:
         """Raise if a parameter ended on its limit."""
         for value, low, high, (at_low, at_high) in zip(
             vector, self.low, self.high, self.reasons, strict=True
         ):
-            if value < low + _CLOSE or value > high - _CLOSE:
+            if low < high and (value < low + _CLOSE or value > high - _CLOSE):
                 raise EstimateOnBoundError(at_low if value < low + _CLOSE else at_high, trace=trace)
 
 
@@ -95,7 +102,8 @@ def maximise(
     """
     trace: list[tuple[FloatArray, float]] = []
     climb = _Climb(likelihood, starts[0], trace)
-    inside = [np.clip(start.vector, limits.low + 0.1, limits.high - 0.1) for start in starts]
+    room = np.where(limits.free, 0.1, 0.0)
+    inside = [np.clip(start.vector, limits.low + room, limits.high - room) for start in starts]
     if len(inside) > runs:
         inside.sort(key=lambda vector: climb(vector)[0])
     best = min((climb.run(vector, limits) for vector in inside[:runs]), key=lambda run: run.fun)
@@ -136,16 +144,17 @@ class _Climb:
             options={"maxiter": 200, "ftol": 1e-10, "gtol": 1e-7},
         )
 
-    def information(self, vector: FloatArray) -> FloatArray:
+    def information(self, vector: FloatArray, free: BoolArray) -> FloatArray:
         """Second derivatives of minus the log-likelihood, from differences of the gradient."""
-        steps = _STEP * np.eye(vector.size)
-        rows = [(self(vector + e)[1] - self(vector - e)[1]) / (2 * _STEP) for e in steps]
+        steps = _STEP * np.eye(vector.size)[free]
+        rows = [(self(vector + e)[1] - self(vector - e)[1])[free] / (2 * _STEP) for e in steps]
         return 0.5 * self.scale * (np.array(rows) + np.transpose(rows))
 
 
 def _newton(climb: _Climb, vector: FloatArray, limits: Limits) -> tuple[FloatArray, FloatArray]:
     """The last steps, until the next promises nothing; the place, and the inverse information."""
-    information = climb.information(vector)
+    free = limits.free
+    information = climb.information(vector, free)
     for _ in range(_NEWTON_STEPS):
         lowest = np.linalg.eigvalsh(information)[0]
         if not lowest > 1e-9 * climb.scale**0.5:
@@ -156,16 +165,19 @@ def _newton(climb: _Climb, vector: FloatArray, limits: Limits) -> tuple[FloatArr
                 trace=tuple(climb.trace),
             )
         loss, slope = climb(vector)
-        gradient = -slope * climb.scale
-        step = np.linalg.solve(information, gradient)
-        if 0.5 * gradient @ step < _DECREMENT:
-            return vector, np.linalg.inv(information)
+        gradient = -slope[free] * climb.scale
+        step = np.zeros(vector.size)
+        step[free] = np.linalg.solve(information, gradient)
+        if 0.5 * gradient @ step[free] < _DECREMENT:
+            covariance = np.zeros((vector.size, vector.size))
+            covariance[np.ix_(free, free)] = np.linalg.inv(information)
+            return vector, covariance
         while climb(vector + step)[0] > loss and np.abs(step).max() > 1e-8:
             step = 0.5 * step
         vector = np.clip(vector + step, limits.low, limits.high)
         limits.refuse_bound(vector, tuple(climb.trace))
         if np.abs(step).max() > 0.02:
-            information = climb.information(vector)
+            information = climb.information(vector, free)
     raise ConvergenceError(
         f"The climb did not settle in {len(climb.trace)} evaluations; the trace holds them all.",
         trace=tuple(climb.trace),

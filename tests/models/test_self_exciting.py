@@ -177,6 +177,29 @@ def test_day_data_have_a_shortest_lag_of_half_a_day(rows):
     assert fitted.branching_ratio == pytest.approx(TRUTH["theta"], abs=0.15)
 
 
+def test_a_part_that_is_held_stays_and_has_no_error(rows, fitted):
+    model = replace(CONSTANT, displacement=GaussianDisplacement(300.0), hold=("displacement",))
+    held = fit(rows, model=model)
+    assert held.estimate.parts.displacement.sd == pytest.approx(300.0)
+    assert (held.estimate.covariance[3] == 0).all()
+    assert held.log_likelihood < fitted.log_likelihood
+    assert held.parameters["held"] == ["displacement"]
+    assert "given, not estimated: displacement" in held.summary()
+    # The three others are still at a maximum.
+    for step in 0.02 * np.eye(4)[:3]:
+        moved = held.estimate.parts.with_vector(held.estimate.parts.vector + step)
+        assert held._likelihood.value(moved) < held.log_likelihood
+
+
+def test_a_part_held_where_it_is_estimated_changes_nothing(rows, fitted):
+    model = replace(
+        CONSTANT, displacement=fitted.estimate.parts.displacement, hold=["displacement"]
+    )
+    np.testing.assert_allclose(
+        fit(rows, model=model).estimate.parts.vector, fitted.estimate.parts.vector, atol=2e-3
+    )
+
+
 class TestRefusals:
     """Bad input, each a typed error that says what to do."""
 
@@ -263,6 +286,8 @@ class TestRefusals:
             SelfExciting(shortest_lag=-1.0)
         with pytest.raises(ParameterError, match="window="):
             SelfExciting(window="some days")
+        with pytest.raises(ParameterError, match='hold takes "lag" and "displacement"'):
+            SelfExciting(hold=("background",))
         with pytest.raises(ParameterError, match="workers must be 1 or more"):
             SelfExciting(workers=0)
         with pytest.raises(ParameterError, match="rate of ExponentialLag"):

@@ -162,3 +162,11 @@ def test_a_forecast_can_be_issued(fitted):
     np.testing.assert_allclose(forecast["expected_count"], fitted.expected_count(WEEKS))
     assert forecast.attrs["model"] == "SelfExciting"
     assert pd.Timestamp(forecast.attrs["data_cutoff"]) == START + pd.Timedelta(days=DAYS)
+
+
+def test_a_forecast_with_a_held_part_has_bounds():
+    rows = branching_process(np.random.default_rng(21), background=1.0, days=DAYS)
+    model = SelfExciting(background=ConstantBackground(), hold=("lag",))
+    fitted = model.fit(as_events(rows, days=DAYS), GRID)
+    assert (fitted.count_variance(WEEKS) > certain(fitted).count_variance(WEEKS)).all()
+    assert fitted.simulate_counts(WEEKS, size=10, rng=np.random.default_rng(1)).sum() > 0
