@@ -116,9 +116,15 @@ class FittedSelfExciting:
         return self.estimate.parts.productivity
 
     def branching_ratio_interval(self, level: float = 0.9) -> tuple[float, float]:
-        r"""Bounds of the branching ratio, from its standard error; 0 where they reach below.
+        r"""Bounds of the branching ratio, from its standard error.
 
         .. math:: \hat\theta \pm z \, \mathrm{se}(\hat\theta)
+
+        The lower bound is 0 where this reaches below 0, and where the likelihood without any
+        triggering is not rejected at `level`. Without triggering the data say nothing of lag and
+        displacement, which the fit then chose as it liked: the ratio of likelihoods is held
+        against a chi-squared distribution with a degree of freedom for every number
+        estimated but the background's, and not against that of one.
 
         Raises
         ------
@@ -126,11 +132,14 @@ class FittedSelfExciting:
             If `level` is outside (0, 1).
         """
         require_level(level)
-        from scipy.special import ndtri
+        from scipy.special import chdtri, ndtri
 
         error = self.branching_ratio * np.sqrt(self.estimate.covariance[1, 1])
         reach = ndtri(0.5 + level / 2) * error
-        return max(self.branching_ratio - reach, 0.0), self.branching_ratio + reach
+        freedom = np.count_nonzero(np.diag(self.estimate.covariance)[1:])
+        rejected = 2 * self.gain_over_background * self.record.n > chdtri(freedom, 1 - level)
+        low = max(self.branching_ratio - reach, 0.0) if rejected else 0.0
+        return low, self.branching_ratio + reach
 
     @cached_property
     def background_probability(self) -> FloatArray:

@@ -30,8 +30,9 @@ from tests.models.self_exciting_cases import SQUARE, START, TRUTH, as_events, br
 
 GRID = Grid.over(SQUARE, cell_size=500.0)
 CONSTANT = SelfExciting(background=ConstantBackground())
-needs_compiling = pytest.mark.skipif(
-    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="many fits, which take long uncompiled"
+# The loops themselves are tested uncompiled where they are; a fit calls them a million times.
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="fits take minutes uncompiled"
 )
 
 
@@ -49,7 +50,6 @@ def fitted(rows):
     return fit(rows)
 
 
-@needs_compiling
 def test_parameters_are_recovered_within_two_standard_errors():
     """12 records of about 700 events: 48 estimates, of which 2 standard errors hold 95 %."""
     rng = np.random.default_rng(2024)
@@ -65,7 +65,6 @@ def test_parameters_are_recovered_within_two_standard_errors():
     assert 0.5 < z.std() < 1.5
 
 
-@needs_compiling
 def test_a_kernel_background_recovers_triggering_in_an_uneven_region():
     """Two clusters of background; a constant one reads them as triggering without end."""
     rng = np.random.default_rng(4)
@@ -83,7 +82,6 @@ def test_a_kernel_background_recovers_triggering_in_an_uneven_region():
         fit(record, days=300.0)
 
 
-@needs_compiling
 def test_poisson_records_show_no_triggering_in_nine_of_ten():
     """Either the fit refuses, since there is none to be seen, or the interval holds 0."""
     rng = np.random.default_rng(6)
@@ -103,6 +101,18 @@ def test_the_fit_is_a_maximum(fitted):
         for sign in (1, -1):
             moved = fitted.estimate.parts.with_vector(fitted.estimate.parts.vector + sign * step)
             assert best.value(moved) < fitted.log_likelihood
+
+
+def test_the_interval_holds_0_until_no_triggering_is_rejected(fitted):
+    """By hand: chi-squared with 3 degrees of freedom has its 90 % point at 6.251."""
+    low, high = fitted.branching_ratio_interval(0.9)
+    error = fitted.branching_ratio * np.sqrt(fitted.estimate.covariance[1, 1])
+    assert (high - low) / 2 == pytest.approx(1.6449 * error, rel=1e-4)
+    without = fitted._likelihood.background_only()
+    for ratio, holds_zero in ((6.2, True), (6.3, False)):
+        estimate = replace(fitted.estimate, log_likelihood=without + ratio / 2)
+        changed = replace(fitted, estimate=estimate)
+        assert (changed.branching_ratio_interval(0.9)[0] == 0) == holds_zero
 
 
 def test_the_fit_does_not_depend_on_the_order_of_rows(rows, fitted):

@@ -1,5 +1,6 @@
 """What a fitted self-exciting model expects next, and its residuals."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,10 @@ from hotspot.errors import ExplosiveError, LeakError, ParameterError
 from hotspot.models.background import ConstantBackground
 from tests.models.self_exciting_cases import SQUARE, START, as_events, branching_process
 
+# The loops themselves are tested uncompiled where they are; a fit calls them a million times.
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="fits take minutes uncompiled"
+)
 GRID = Grid.over(SQUARE, cell_size=500.0)
 DAYS = 200.0
 WEEKS = make_periods("2021-07-20", count=2, length="week", time_zone="UTC")

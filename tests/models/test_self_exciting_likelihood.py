@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
+from hotspot._numba.exponential_memory import faded_counts_in_order, faded_sums
 from hotspot.models.displacement import GaussianDisplacement
 from hotspot.models.edge_mass import RegionMass
 from hotspot.models.lag import ExponentialLag
@@ -197,3 +198,15 @@ def test_gradient_and_em_between_squares_are_those_of_differences(rows):
         up, down = (likelihood.value(PARTS.with_vector(PARTS.vector + s * step)) for s in (1, -1))
         assert gradient[k] == pytest.approx((up - down) / 2e-3, abs=2e-3)
     assert likelihood.value(em_step(likelihood, PARTS)) > likelihood.value(PARTS)
+
+
+def test_faded_sums_are_those_of_the_double_loop():
+    at, asked = np.array([0.5, 2.0, 2.0, 7.0]), np.array([0.1, 2.0, 2.5, 9.0])
+    weight = np.array([1.0, 2.0, 3.0, 4.0])
+    plain = [
+        sum(w * math.exp(-0.3 * (q - a)) for a, w in zip(at, weight, strict=True) if a < q)
+        for q in asked
+    ]
+    np.testing.assert_allclose(faded_sums(at, weight, asked, 0.3), plain, rtol=1e-13)
+    counts = [sum(math.exp(-0.3 * (at[i] - at[j])) for j in range(i)) for i in range(4)]
+    np.testing.assert_allclose(faded_counts_in_order(at, 0.3), counts, rtol=1e-13)
