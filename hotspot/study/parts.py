@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hotspot.models.protocol import Model
 
 QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
-MODEL_KINDS = ("HistoricalRate", "KernelDensity")
+MODEL_KINDS = ("HistoricalRate", "KernelDensity", "ProspectiveMap")
 
 
 @dataclass(frozen=True)
