@@ -10,6 +10,7 @@ LINTERS := $(VENV)/installed-dev
 # pip's advice to upgrade itself, and its progress bars, only hide what matters in a log.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off
 PYTEST := $(BIN)/python -m pytest
+SLOW_EXAMPLES := $(patsubst %,--ignore=hotspot/models/%.py,fitted_self_exciting resolution)
 
 .PHONY: demo test test-compiled test-plain lint pins clean
 
@@ -23,9 +24,11 @@ test-compiled: $(INSTALLED)
 	$(PYTEST) --doctest-modules tests hotspot
 
 # The same numbers must come out of the loops as Python runs them. Notebooks, tests that start
-# whole processes, and a few that loop for minutes show nothing more without the compiler.
+# whole processes, and a few that loop for minutes (among them the examples of two files that
+# fit self-exciting models) show nothing more without the compiler.
 test-plain: $(INSTALLED)
-	NUMBA_DISABLE_JIT=1 $(PYTEST) --doctest-modules tests hotspot -m "not notebook and not process and not compiled"
+	NUMBA_DISABLE_JIT=1 $(PYTEST) --doctest-modules tests hotspot $(SLOW_EXAMPLES) \
+		-m "not notebook and not process and not compiled"
 
 lint: $(LINTERS)
 	$(BIN)/ruff check .
