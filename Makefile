@@ -23,11 +23,12 @@ test: test-compiled test-plain
 test-compiled: $(INSTALLED)
 	$(PYTEST) --doctest-modules tests hotspot
 
-# The same numbers must come out of the loops as Python runs them. Notebooks, examples, tests that
-# start whole processes, and those marked "compiled" (they loop for minutes, over what other tests
-# hold to a plain twin) show nothing more without the compiler.
+# The same numbers must come out of the loops as Python runs them. Notebooks, tests that start
+# whole processes, and a few that loop for minutes (among them the examples of two files that
+# fit self-exciting models) show nothing more without the compiler.
 test-plain: $(INSTALLED)
-	NUMBA_DISABLE_JIT=1 $(PYTEST) tests -m "not notebook and not process and not compiled"
+	NUMBA_DISABLE_JIT=1 $(PYTEST) --doctest-modules tests hotspot $(SLOW_EXAMPLES) \
+		-m "not notebook and not process and not compiled"
 
 lint: $(LINTERS)
 	$(BIN)/ruff check .
