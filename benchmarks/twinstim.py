@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))  # the test data's reader and the models' starts are the tests'
+sys.path.insert(0, str(PROJECT))  # hence E402: imports from tests/
 
 from hotspot.errors import ConvergenceError  # noqa: E402
 from hotspot.models.endemic_epidemic_points import EndemicEpidemicPoints  # noqa: E402

@@ -4,9 +4,9 @@ import os
 import re
 from pathlib import Path
 
+import nbclient
+import nbformat
 import pytest
-
-nbformat = pytest.importorskip("nbformat")
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -55,7 +55,6 @@ def test_a_notebook_ends_with_what_the_data_cannot_support(path):
 @pytest.mark.notebook
 @each_notebook
 def test_a_notebook_runs_and_warns_of_nothing(path, monkeypatch):
-    nbclient = pytest.importorskip("nbclient")
     # The kernel is another process, in another folder: it must find this checkout, and draw into
     # the notebook even where the shell has set another backend.
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")

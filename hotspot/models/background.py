@@ -110,7 +110,7 @@ class ConstantBackground:
 
     follows_events: bool = field(default=False, init=False, repr=False)
 
-    def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:  # noqa: ARG002
+    def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:  # noqa: ARG002 - the protocol's
         """One over the area of the region."""
         inside = window.grid.inside_area
         even = np.full(len(window.points), 1 / window.grid.region.area)
@@ -169,7 +169,7 @@ class MapBackground:
         if self.refresh is not None:
             window_offset(self.refresh)
 
-    def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:  # noqa: ARG002
+    def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:  # noqa: ARG002 - the protocol's
         """Fit the maps of the window for the likelihood, and that of the cut-off for a forecast.
 
         Raises

@@ -22,7 +22,7 @@ ROWS = st.lists(
 )
 
 
-def require_same_as_reference(rows):
+def assert_same_as_reference(rows):
     ids = [one for one, *_ in rows]
     codes = np.array([row[1:] for row in rows], int).reshape(-1, 3).T
     half = len(ids) // 2
@@ -33,14 +33,14 @@ def require_same_as_reference(rows):
 
 @given(ROWS)
 def test_duplicates_match_the_plain_version(rows):
-    require_same_as_reference(rows)
+    assert_same_as_reference(rows)
 
 
 @given(ROWS)
 def test_duplicates_are_exact_even_if_all_ids_share_a_key(rows):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duplicates, "_id_keys", lambda ids: np.zeros(len(ids), np.uint64))
-        require_same_as_reference(rows)
+        assert_same_as_reference(rows)
 
 
 def test_the_key_of_an_id_is_drawn_anew_each_time():

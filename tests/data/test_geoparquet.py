@@ -39,7 +39,7 @@ def events(tmp_path_factory):
     return read_police_uk(folder, region=REGION)
 
 
-def require_same(one, other):
+def assert_same(one, other):
     assert_geodataframe_equal(one.table, other.table)
     assert one.table.crs == other.table.crs
     assert one.region.equals_exact(other.region, 0)
@@ -56,7 +56,7 @@ def require_same(one, other):
 def test_nothing_is_lost_on_the_way_to_a_file_and_back(events, tmp_path):
     events.to_parquet(tmp_path / "events.parquet")
     back = Events.from_parquet(tmp_path / "events.parquet")
-    require_same(events, back)
+    assert_same(events, back)
     assert back.content_hash() == events.content_hash()
 
 
@@ -76,13 +76,13 @@ def test_exact_times_and_a_table_of_ones_own_come_back(tmp_path):
         coverage=None,
     )
     events.to_parquet(tmp_path / "events.parquet")
-    require_same(events, Events.from_parquet(tmp_path / "events.parquet"))
+    assert_same(events, Events.from_parquet(tmp_path / "events.parquet"))
 
 
 def test_events_without_rows_come_back(events, tmp_path):
     none = events.select(offences="Robbery")
     none.to_parquet(tmp_path / "events.parquet")
-    require_same(none, Events.from_parquet(tmp_path / "events.parquet"))
+    assert_same(none, Events.from_parquet(tmp_path / "events.parquet"))
 
 
 def test_other_programs_can_read_the_file(events, tmp_path):
@@ -123,7 +123,7 @@ def test_a_flipped_byte_is_refused_or_harmless(events, tmp_path):
         except FileFormatError:
             refused += 1
         else:
-            require_same(events, back)
+            assert_same(events, back)
     assert refused > len(positions) / 2
 
 
@@ -220,4 +220,4 @@ def test_a_killed_write_leaves_the_old_file(events, tmp_path):
     assert ended.returncode == -signal.SIGKILL
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2  # the half file lies beside it, under another name
-    require_same(events, Events.from_parquet(path))
+    assert_same(events, Events.from_parquet(path))

@@ -1,6 +1,7 @@
 """The scores on what a backtest returns, with its models, folds, steps and clipped cells."""
 
 import geopandas as gpd
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,7 +71,7 @@ def test_a_year_of_counts_beats_a_month_of_them_beyond_chance(result):
 
 
 def test_pictures_can_be_drawn_from_one_model_and_fold(result):
-    pytest.importorskip("matplotlib").use("Agg")
+    matplotlib.use("Agg")
     ax = hotspot.plot_forecast(result.isel(fold=2).sel(model="year"))
     assert ax.get_title(loc="left") == "June 2019"
     assert "Model: year. Data before 2019-06-01" in ax.get_xlabel()
