@@ -27,6 +27,12 @@ def test_each_event_is_counted_in_its_half_open_cell_and_period():
     assert counts.sum() == 3
 
 
+def test_an_event_at_the_end_of_the_last_period_is_not_counted():
+    events = events_at(["2019-03-01"], [1], [1], start="2019-01-01", end="2019-04-01")
+    counts = count_events(events, Grid.over(events.region), make_periods("2019-01", "2019-03"))
+    assert counts.sum() == 0
+
+
 def test_a_period_begins_at_local_midnight_in_summer_time():
     """23:30 UTC on 30 June is 00:30 on 1 July in London."""
     events = events_at(

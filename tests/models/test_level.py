@@ -40,6 +40,16 @@ def test_the_region_s_variance_is_recovered():
     assert np.mean(found) == pytest.approx(0.04, abs=3 * 0.012 / np.sqrt(12) + 0.002)
 
 
+def test_the_variance_of_squares_that_make_up_much_of_their_parent_is_recovered():
+    """Four squares of 4 km in one of 8: each is a quarter of the ratio that it is judged by."""
+    found = []
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        of_square = rng.gamma(1 / 0.1, 0.1, (60, 2, 2)).repeat(8, axis=1).repeat(8, axis=2)
+        found.append(_fitted(rng.poisson(4.0 * of_square)).level.squares[2, 0])
+    assert np.mean(found) == pytest.approx(0.1, rel=0.15)
+
+
 def test_the_cells_variance_is_recovered():
     found = [
         _fitted(_simulated(np.random.default_rng(seed), cell=0.5)).level.cell for seed in range(6)
