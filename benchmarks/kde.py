@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from hotspot.models.density import density_at_centres, mass_in_cells
+from hotspot.models.smoothing.density import density_at_centres, mass_in_cells
 
 CELL = 100.0
 SIDE = 30_000.0

@@ -15,11 +15,11 @@ from numba import njit
 from hotspot._numba import FASTMATH
 from hotspot._numba.branching import branch
 from hotspot._numba.fast_exp import fast_exp
-from hotspot.models.branching import simulate_cascade
-from hotspot.models.displacement import GaussianDisplacement
-from hotspot.models.lag import ExponentialLag
-from hotspot.models.triggered import triggered_intensity
-from hotspot.models.triggered_pairs import list_cells
+from hotspot.models.parts.displacement import GaussianDisplacement
+from hotspot.models.parts.lag import ExponentialLag
+from hotspot.models.triggering.cascades import simulate_cascade
+from hotspot.models.triggering.pairs import list_cells
+from hotspot.models.triggering.sums import triggered_intensity
 
 SIDE, DAYS = 30_000.0, 730.0
 LAG, DISPLACEMENT, PRODUCTIVITY = ExponentialLag(0.1), GaussianDisplacement(200.0), 0.25

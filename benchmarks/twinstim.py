@@ -20,7 +20,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))  # hence E402: imports from tests/
 
 from hotspot.errors import ConvergenceError  # noqa: E402
-from hotspot.models.endemic_epidemic_points import EndemicEpidemicPoints  # noqa: E402
+from hotspot.models.endemic_epidemic.points import EndemicEpidemicPoints  # noqa: E402
 from tests.models import twinstim_data  # noqa: E402
 from tests.models.test_twinstim import ENDEMIC, REFERENCE, model  # noqa: E402
 

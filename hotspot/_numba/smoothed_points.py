@@ -3,7 +3,7 @@ r"""Weighted points blurred by a Gaussian, at the points themselves, in linear t
 A Gaussian is the convolution of two narrower ones, and on a lattice of spacing 0.55 standard
 deviations the sum over nodes does that convolution but for aliasing of 2e-7 of the peak: each point
 is spread onto 16 x 16 nodes, and each is gathered from as many. The caller is
-:mod:`hotspot.models.kernel_background`.
+:mod:`hotspot.models.backgrounds.kernel`.
 """
 
 import math

@@ -7,7 +7,7 @@ By Green's theorem the share of a Gaussian about (x, y) that falls inside a poly
 
 with W on the left. A point of the border therefore adds to 16 rows of the lattice: a rise from 0
 to 1 over 16 nodes, and the whole of it to every node further east. The caller is
-:mod:`hotspot.models.edge_mass`; the plain twin is ``tests/reference/edge_mass.py``.
+:mod:`hotspot.models.triggering.edge_mass`; the plain twin is ``tests/reference/edge_mass.py``.
 """
 
 import math

@@ -11,7 +11,7 @@ on, the nodes being scaled down, before anything overflows.
 The lattice is worked off tile by tile, so that it is never in memory as a whole and threads
 share nothing: an event belongs to the one to four tiles that its nodes touch, weighs nothing
 outside the tile, and its sum is the sum over its tiles. Nothing here checks its input; the
-caller is :mod:`hotspot.models.triggered_grid`. The plain twin is
+caller is :mod:`hotspot.models.triggering.grid`. The plain twin is
 ``tests/reference/self_exciting.py``.
 """
 

@@ -21,7 +21,7 @@ either 5, constant         1                                      none
 =========================  =====================================  ====================
 
 Pairs are collected until there are enough for long, branchless loops. Nothing here checks its
-input; the caller is :mod:`hotspot.models.triggered_pairs`. The plain twin is
+input; the caller is :mod:`hotspot.models.triggering.pairs`. The plain twin is
 ``tests/reference/self_exciting.py``.
 """
 

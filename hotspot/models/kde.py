@@ -13,13 +13,15 @@ from hotspot.data.events import Events
 from hotspot.errors import DataQualityWarning, ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_same_crs
-from hotspot.models.adaptive import (
+from hotspot.models.level import level_variance
+from hotspot.models.rate_map import FittedRateMap
+from hotspot.models.smoothing.adaptive import (
     abramson_bandwidths,
     adaptive_kernel_mass_on_grid,
     adaptive_mass_in_cells,
 )
-from hotspot.models.bandwidth import METHODS, SelectionMethod, select_bandwidth
-from hotspot.models.density import (
+from hotspot.models.smoothing.bandwidth import METHODS, SelectionMethod, select_bandwidth
+from hotspot.models.smoothing.density import (
     Method,
     checked_bandwidth,
     distinct_places,
@@ -28,10 +30,12 @@ from hotspot.models.density import (
     normal_mass,
     squared_mass_in_cells,
 )
-from hotspot.models.edge import checked_edge_correction, kernel_mass_on_grid, kernel_mass_read
-from hotspot.models.level import level_variance
-from hotspot.models.patches import Patches
-from hotspot.models.rate_map import FittedRateMap
+from hotspot.models.smoothing.edge import (
+    checked_edge_correction,
+    kernel_mass_on_grid,
+    kernel_mass_read,
+)
+from hotspot.models.smoothing.patches import Patches
 from hotspot.models.weights import (
     PastEvents,
     arrange,
@@ -62,10 +66,10 @@ class KernelDensity:
     ----------
     bandwidth : float or {"likelihood", "scott", "lscv", "isj", "diggle"}
         Standard deviation of the kernel in metres, or the rule that chooses it from the
-        events in the window; see :func:`hotspot.models.bandwidth.select_bandwidth`.
+        events in the window; see :func:`hotspot.models.smoothing.bandwidth.select_bandwidth`.
     adaptive : bool
         Whether each event has its own bandwidth, narrow where events lie thickly
-        (:mod:`hotspot.models.adaptive`), with `bandwidth` their geometric mean.
+        (:mod:`hotspot.models.smoothing.adaptive`), with `bandwidth` their geometric mean.
     window : str or None
         How far back, such as "36 months"; None for everything recorded.
     half_life : float or None
@@ -73,9 +77,9 @@ class KernelDensity:
         event's age is that of its month's middle.
     edge_correction : {"uniform", "diggle", "none"}
         What to do about mass that kernels lose over the border; see
-        :mod:`hotspot.models.edge`.
+        :mod:`hotspot.models.smoothing.edge`.
     method : {"fft", "exact"}
-        How kernels are summed; see :func:`hotspot.models.density.mass_in_cells`.
+        How kernels are summed; see :func:`hotspot.models.smoothing.density.mass_in_cells`.
     background_share : float
         :math:`\varepsilon` in (0, 1): share of the expected count spread over the region by
         area, so that no cell is called impossible.

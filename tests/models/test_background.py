@@ -6,10 +6,10 @@ import pytest
 
 from hotspot import Grid, HistoricalRate, KernelDensity
 from hotspot.errors import ParameterError, TooFewEventsError
-from hotspot.models import kernel_background
-from hotspot.models.background import ConstantBackground, MapBackground, WindowEvents
-from hotspot.models.kernel_background import KernelBackground
-from hotspot.models.stacked_background import StackedBackground
+from hotspot.models.backgrounds import kernel as kernel_background
+from hotspot.models.backgrounds.base import ConstantBackground, MapBackground, WindowEvents
+from hotspot.models.backgrounds.kernel import KernelBackground
+from hotspot.models.backgrounds.stacked import StackedBackground
 from tests.models.self_exciting_cases import SQUARE, START, as_events
 
 GRID = Grid.over(SQUARE, cell_size=500.0)

@@ -11,11 +11,11 @@ from shapely import Polygon, box
 
 from hotspot._numba.kernel_sums import pair_distance_weights
 from hotspot.errors import ConvergenceError, DataQualityWarning, ParameterError, TooFewEventsError
-from hotspot.models.bandwidth import METHODS, select_bandwidth
-from hotspot.models.berman_diggle import k_function, mean_square_error, set_covariance
-from hotspot.models.cross_validation import CrossValidation, _on_a_lattice
-from hotspot.models.density import in_buckets
-from hotspot.models.sheather_jones import sheather_jones
+from hotspot.models.smoothing.bandwidth import METHODS, select_bandwidth
+from hotspot.models.smoothing.berman_diggle import k_function, mean_square_error, set_covariance
+from hotspot.models.smoothing.cross_validation import CrossValidation, _on_a_lattice
+from hotspot.models.smoothing.density import in_buckets
+from hotspot.models.smoothing.sheather_jones import sheather_jones
 from tests.reference import bandwidth as reference
 from tests.reference import density as plain_density
 

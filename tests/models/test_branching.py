@@ -9,9 +9,9 @@ from scipy import stats
 
 from hotspot._numba.branching import prune
 from hotspot.errors import CoordinateError, DateError, ParameterError
-from hotspot.models.branching import simulate_cascade
-from hotspot.models.displacement import GaussianDisplacement, StudentDisplacement
-from hotspot.models.lag import ExponentialLag, PowerLawLag
+from hotspot.models.parts.displacement import GaussianDisplacement, StudentDisplacement
+from hotspot.models.parts.lag import ExponentialLag, PowerLawLag
+from hotspot.models.triggering.cascades import simulate_cascade
 
 COMPILED = (ExponentialLag(rate=0.1), GaussianDisplacement(sd=200.0))
 BY_GENERATION = (PowerLawLag(c=2.0, p=2.5), StudentDisplacement(scale=150.0, exponent=2.5))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hotspot._numba.binning import linear_binning
 from hotspot._numba.kernel_sums import exp_minus, outer_product_sums
 from hotspot.errors import CoordinateError, GridError, ParameterError
-from hotspot.models import fourier
-from hotspot.models.density import (
+from hotspot.models.smoothing import fourier
+from hotspot.models.smoothing.density import (
     density_at_centres,
     density_at_points,
     mass_in_cells,
@@ -81,7 +81,7 @@ WIDE = (np.arange(50.0, 5000.0, 100.0), np.arange(50.0, 4000.0, 100.0))
 @pytest.mark.parametrize("function", [density_at_centres, mass_in_cells, squared_mass_in_cells])
 @pytest.mark.parametrize("rounded_to", [None, 100.0], ids=["anywhere", "on the grid's lines"])
 def test_fft_is_within_its_stated_error(function, bandwidth, rounded_to, monkeypatch):
-    monkeypatch.setattr("hotspot.models.density._direct_is_cheaper", lambda *_: False)
+    monkeypatch.setattr("hotspot.models.smoothing.density._direct_is_cheaper", lambda *_: False)
     points = cloud(MANY, low=-500, high=5500)
     if rounded_to:
         points = np.round(points / rounded_to) * rounded_to

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.stats import kstest
 
 from hotspot.errors import ParameterError
-from hotspot.models.displacement import (
+from hotspot.models.parts.displacement import (
     Displacement,
     ExponentialDisplacement,
     GaussianDisplacement,
@@ -16,7 +16,7 @@ from hotspot.models.displacement import (
     PowerLawDisplacement,
     StudentDisplacement,
 )
-from hotspot.models.shapes import (
+from hotspot.models.parts.shapes import (
     ConstantShape,
     DisplacementShape,
     ExponentialShape,

@@ -12,7 +12,7 @@ from shapely import Polygon, box
 
 from hotspot.errors import ParameterError
 from hotspot.grid.cells import Grid
-from hotspot.models.edge import (
+from hotspot.models.smoothing.edge import (
     corrected_density_at_points,
     corrected_density_on_grid,
     kernel_mass_at,
@@ -145,7 +145,7 @@ def test_density_in_a_notched_polygon_agrees_with_spatstat(correction):
 
 
 def density_anywhere(points, targets, region, bandwidth, correction):
-    from hotspot.models.density import density_at_points
+    from hotspot.models.smoothing.density import density_at_points
 
     weights = np.ones(len(points))
     if correction == "diggle":

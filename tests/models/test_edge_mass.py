@@ -6,8 +6,8 @@ import shapely
 from scipy.special import ndtr
 
 from hotspot.errors import CoordinateError, ParameterError
-from hotspot.models import edge_mass
-from hotspot.models.edge_mass import RegionMass
+from hotspot.models.triggering import edge_mass
+from hotspot.models.triggering.edge_mass import RegionMass
 from tests.reference.edge_mass import mass_inside
 
 SQUARE = shapely.box(0, 0, 1000, 600)

@@ -18,9 +18,9 @@ from hotspot.errors import (
     TooFewEventsError,
     UnknownNameError,
 )
-from hotspot.models.endemic_epidemic_points import EndemicEpidemicPoints
+from hotspot.models.endemic_epidemic.points import EndemicEpidemicPoints
 from hotspot.models.log_linear import LogLinear
-from hotspot.models.shapes import (
+from hotspot.models.parts.shapes import (
     ConstantLagShape,
     ConstantShape,
     ExponentialLagShape,

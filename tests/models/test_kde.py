@@ -9,9 +9,9 @@ from shapely import box
 from hotspot.data.events import Events
 from hotspot.errors import DataQualityWarning, ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
-from hotspot.models.density import density_at_points
 from hotspot.models.kde import KernelDensity
 from hotspot.models.protocol import FittedModel, Model
+from hotspot.models.smoothing.density import density_at_points
 
 REGION = box(0, 0, 6000, 5000)
 START = pd.Timestamp("2019-01-01", tz="UTC")

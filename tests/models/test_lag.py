@@ -6,8 +6,13 @@ from scipy.integrate import quad
 from scipy.stats import kstest
 
 from hotspot.errors import ParameterError
-from hotspot.models.lag import ExponentialLag, Lag, PiecewiseConstantLag, PowerLawLag
-from hotspot.models.shapes import ConstantLagShape, ExponentialLagShape, LagShape, StepLagShape
+from hotspot.models.parts.lag import ExponentialLag, Lag, PiecewiseConstantLag, PowerLawLag
+from hotspot.models.parts.shapes import (
+    ConstantLagShape,
+    ExponentialLagShape,
+    LagShape,
+    StepLagShape,
+)
 from tests.models.part_checks import assert_derivatives
 
 DENSITIES = [

@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 
 from hotspot.errors import ConvergenceError, DateError, ParameterError
-from hotspot.models.displacement import (
+from hotspot.models.parts.displacement import (
     ExponentialDisplacement,
     PowerLawDisplacement,
     StudentDisplacement,
 )
-from hotspot.models.lag import PiecewiseConstantLag, PowerLawLag
-from hotspot.models.mixtures import exponential_mixture, gaussian_mixture, triggered_by_mixture
-from hotspot.models.triggered import triggered_intensity
+from hotspot.models.parts.lag import PiecewiseConstantLag, PowerLawLag
+from hotspot.models.triggering.mixtures import (
+    exponential_mixture,
+    gaussian_mixture,
+    triggered_by_mixture,
+)
+from hotspot.models.triggering.sums import triggered_intensity
 
 DISPLACEMENTS = [
     StudentDisplacement(scale=100.0, exponent=2.0),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hotspot.models.density import normal_mass
-from hotspot.models.patches import Patches
+from hotspot.models.smoothing.density import normal_mass
+from hotspot.models.smoothing.patches import Patches
 
 AXIS = np.arange(50.0, 1500.0, 100.0)
 

@@ -8,16 +8,15 @@ import shapely
 from shapely import MultiPolygon, Polygon, box
 
 from hotspot.errors import CoordinateError, ParameterError, RegionError
-from hotspot.models.displacement import (
+from hotspot.models.parts.displacement import (
     ExponentialDisplacement,
     GaussianDisplacement,
     PiecewiseConstantDisplacement,
     PowerLawDisplacement,
     StudentDisplacement,
 )
-from hotspot.models.edge import kernel_mass_at
-from hotspot.models.polygon_mass import PolygonRule
-from hotspot.models.shapes import (
+from hotspot.models.parts.polygon_mass import PolygonRule
+from hotspot.models.parts.shapes import (
     ConstantShape,
     ExponentialShape,
     GaussianShape,
@@ -25,6 +24,7 @@ from hotspot.models.shapes import (
     StepShape,
     StudentShape,
 )
+from hotspot.models.smoothing.edge import kernel_mass_at
 from tests.models.part_checks import difference_by_vector
 from tests.reference.polygon_mass import integral_by_sides, integral_over_box, rings_of
 

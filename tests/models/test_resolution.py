@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hotspot.errors import ParameterError, ResolutionError
-from hotspot.models.resolution import (
+from hotspot.models.self_exciting.resolution import (
     branching_ratio_of_floored_poisson,
     require_exact_times,
     shortest_scales,

@@ -22,10 +22,10 @@ from hotspot.errors import (
     ResolutionError,
     TooFewEventsError,
 )
-from hotspot.models.background import ConstantBackground, MapBackground
-from hotspot.models.displacement import GaussianDisplacement
-from hotspot.models.kernel_background import KernelBackground
-from hotspot.models.lag import ExponentialLag
+from hotspot.models.backgrounds.base import ConstantBackground, MapBackground
+from hotspot.models.backgrounds.kernel import KernelBackground
+from hotspot.models.parts.displacement import GaussianDisplacement
+from hotspot.models.parts.lag import ExponentialLag
 from tests.models.self_exciting_cases import SQUARE, START, TRUTH, as_events, branching_process
 
 GRID = Grid.over(SQUARE, cell_size=500.0)

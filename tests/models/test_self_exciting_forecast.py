@@ -10,7 +10,7 @@ from scipy import stats
 
 from hotspot import FittedModel, Grid, SelfExciting, issue_forecast, make_periods
 from hotspot.errors import ExplosiveError, LeakError, ParameterError
-from hotspot.models.background import ConstantBackground
+from hotspot.models.backgrounds.base import ConstantBackground
 from tests.models.self_exciting_cases import SQUARE, START, as_events, branching_process
 
 # The loops themselves are tested uncompiled where they are; a fit calls them a million times.

@@ -8,17 +8,17 @@ import pytest
 from scipy.special import ndtr
 
 from hotspot._numba.exponential_memory import faded_counts_in_order, faded_sums
-from hotspot.models.displacement import GaussianDisplacement
-from hotspot.models.edge_mass import RegionMass
-from hotspot.models.lag import ExponentialLag
-from hotspot.models.self_exciting_fit import Limits, maximise
-from hotspot.models.self_exciting_likelihood import (
+from hotspot.models.parts.displacement import GaussianDisplacement
+from hotspot.models.parts.lag import ExponentialLag
+from hotspot.models.self_exciting.climb import Limits, maximise
+from hotspot.models.self_exciting.likelihood import (
     Likelihood,
     Parts,
     Record,
     em_step,
     triggered_sums,
 )
+from hotspot.models.triggering.edge_mass import RegionMass
 from tests.models.self_exciting_cases import SQUARE, branching_process
 from tests.reference.self_exciting import exponential, gaussian, triggered_intensity
 

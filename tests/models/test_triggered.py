@@ -6,9 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from hotspot.models import displacement, lag, shapes, triggered, triggered_grid
-from hotspot.models.coded_parts import coded_displacement, coded_lag
-from hotspot.models.triggered import offspring_totals, triggered_intensity
+from hotspot.models.parts import displacement, lag, shapes
+from hotspot.models.parts.coded import coded_displacement, coded_lag
+from hotspot.models.triggering import grid as triggered_grid
+from hotspot.models.triggering import sums as triggered
+from hotspot.models.triggering.sums import offspring_totals, triggered_intensity
 from tests.reference import self_exciting as reference
 
 EXPONENTIAL = lag.ExponentialLag(rate=0.1)

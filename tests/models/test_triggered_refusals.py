@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hotspot.errors import CoordinateError, DateError, ParameterError
-from hotspot.models.displacement import GaussianDisplacement
-from hotspot.models.lag import ExponentialLag, PowerLawLag
-from hotspot.models.shapes import ExponentialLagShape
-from hotspot.models.triggered import offspring_totals, triggered_intensity
+from hotspot.models.parts.displacement import GaussianDisplacement
+from hotspot.models.parts.lag import ExponentialLag, PowerLawLag
+from hotspot.models.parts.shapes import ExponentialLagShape
+from hotspot.models.triggering.sums import offspring_totals, triggered_intensity
 
 EXPONENTIAL = ExponentialLag(rate=0.1)
 GAUSSIAN = GaussianDisplacement(sd=200.0)

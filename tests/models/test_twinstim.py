@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import shapely
 
-from hotspot.models.endemic_epidemic_points import EndemicEpidemicPoints
+from hotspot.models.endemic_epidemic.points import EndemicEpidemicPoints
 from hotspot.models.log_linear import LogLinear
-from hotspot.models.polygon_mass import PolygonRule
-from hotspot.models.shapes import (
+from hotspot.models.parts.polygon_mass import PolygonRule
+from hotspot.models.parts.shapes import (
     ConstantLagShape,
     ExponentialLagShape,
     ExponentialShape,

@@ -1,0 +1,174 @@
+"""A background that follows the events themselves: kernels, by stochastic declustering."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hotspot._numba.smoothed_points import NODES, SPACING, gather_others, spread_points
+from hotspot._typing import FloatArray
+from hotspot.errors import ParameterError, TooFewEventsError
+from hotspot.models.backgrounds.base import (
+    LaidBackground,
+    WindowEvents,
+    checked_background_share,
+    mixed_with_even,
+)
+from hotspot.models.smoothing.density import checked_bandwidth, density_at_points, mass_in_cells
+from hotspot.models.triggering.edge_mass import RegionMass
+
+_LEAST_EVENTS = 10
+_LEAST_MASS = 1e-3
+_MOST_NODES = 1 << 24
+_STEPS_PER_OCTAVE = 4
+
+
+@dataclass(frozen=True)
+class KernelBackground:
+    r"""Each event spread over its neighbourhood, by the chance that it is background.
+
+    .. math:: u(s_i) = \frac{1 - \varepsilon}{\sum_j p_j} \sum_{j \ne i} \frac{p_j}{m_j}
+       \, k_h(s_i - s_j) + \frac{\varepsilon}{A}
+
+    with :math:`p_j` the chance that event j was not triggered, under the fitted model itself
+    (stochastic declustering: fit, weigh, lay again, until nothing moves), :math:`m_j` the kernel's
+    mass inside the region, and each event left out of its own background. With itself left in,
+    an event would explain itself, and none would be triggered.
+
+    Attributes
+    ----------
+    bandwidth : float or "likelihood"
+        Standard deviation of the kernel in metres; "likelihood" chooses the one under which
+        left-out events are likeliest, among steps of a quarter octave.
+    background_share : float
+        :math:`\varepsilon` in (0, 1): share spread evenly.
+
+    Raises
+    ------
+    ParameterError
+        If `bandwidth` is not a positive number of metres or "likelihood".
+
+    Notes
+    -----
+    The bandwidth must shrink as events become many: a fixed one of 500 m put the
+    branching ratio of a simulated .25 at .40 for 100,000 events and at .66 for a million. O(n) a
+    bandwidth. What is left over of a kernel that triggering does not explain also contains the
+    event's own offspring, so a little triggering is lost to the background.
+
+    References
+    ----------
+    Zhuang, J., Ogata, Y., & Vere-Jones, D. (2002). Stochastic declustering of space-time
+    earthquake occurrences. Journal of the American Statistical Association, 97, 369-380.
+    https://doi.org/10.1198/016214502760046925
+
+    Examples
+    --------
+    >>> KernelBackground(bandwidth=300.0).bandwidth
+    300.0
+    """
+
+    bandwidth: float | str = "likelihood"
+    background_share: float = 0.01
+    follows_events: bool = field(default=True, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.bandwidth != "likelihood":
+            if isinstance(self.bandwidth, str):
+                raise ParameterError(
+                    f'bandwidth must be a number of metres or "likelihood", got {self.bandwidth!r}.'
+                )
+            checked_bandwidth(self.bandwidth)
+        checked_background_share(self.background_share)
+
+    def lay(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:
+        """Smooth the events of the window, weighed by `chance`.
+
+        Raises
+        ------
+        TooFewEventsError
+            If fewer than 10 events lie in the window.
+        """
+        if len(window.points) < _LEAST_EVENTS:
+            raise TooFewEventsError(
+                f"{len(window.points)} events lie in the window; a background that is learned from "
+                f"them needs at least {_LEAST_EVENTS}."
+            )
+        region = RegionMass.of(window.points, window.grid.region)
+        bandwidth = self.bandwidth
+        if bandwidth == "likelihood":
+            bandwidth = self._likeliest(window, region, chance)
+        share = self.background_share
+        density = _others(window.points, region, chance, bandwidth)
+        even = share / window.grid.region.area
+        return LaidBackground(
+            (1 - share) * density + even,
+            self._cell_share(window, region, chance, bandwidth),
+            {
+                "background": "kernel",
+                "bandwidth_metres": float(bandwidth),
+                "background_share": share,
+            },
+        )
+
+    def _likeliest(self, window: WindowEvents, region: RegionMass, chance: FloatArray) -> float:
+        """Climb from a rule of thumb, up or down, while left-out events become likelier."""
+        sd = math.sqrt(0.5 * window.points.var(axis=0).sum())
+        lowest = max(window.events.place_resolution, 1.0)
+        centre = max(0.5 * sd * len(window.points) ** (-1 / 6), lowest)
+        highest = max(2 * sd, lowest)
+        score = {}
+
+        def score_at(step: int) -> float:
+            h = centre * 2 ** (step / _STEPS_PER_OCTAVE)
+            if not lowest <= h <= highest:
+                return -math.inf
+            if step not in score:
+                left_out = _others(window.points, region, chance, h)
+                even = self.background_share / window.grid.region.area
+                score[step] = float(chance @ np.log((1 - self.background_share) * left_out + even))
+            return score[step]
+
+        step = 0
+        for stride in (_STEPS_PER_OCTAVE, 1):
+            while True:
+                best = max((step, step - stride, step + stride), key=score_at)
+                if best == step:
+                    break
+                step = best
+        return float(centre * 2 ** (step / _STEPS_PER_OCTAVE))
+
+    def _cell_share(self, window, region, chance, bandwidth) -> FloatArray:
+        grid = window.grid
+        kept = np.maximum(region.at(bandwidth)[0], _LEAST_MASS)
+        mass = mass_in_cells(
+            window.points, (grid.x, grid.y), bandwidth=bandwidth, weights=chance / kept
+        )
+        share = np.maximum(mass, 0.0) * grid.inside_area / grid.cell_size**2
+        return mixed_with_even(share / share.sum(), grid, self.background_share)
+
+
+def _others(
+    points: FloatArray, region: RegionMass, chance: FloatArray, bandwidth: float
+) -> FloatArray:
+    """Density of the other events at each event, integrating to 1 over the region; per m²."""
+    weight = chance / np.maximum(region.at(bandwidth)[0], _LEAST_MASS)
+    sums = _sums_over_others(points, weight, bandwidth)
+    return sums / (2 * math.pi * bandwidth**2 * chance.sum())
+
+
+def _sums_over_others(points: FloatArray, weight: FloatArray, bandwidth: float) -> FloatArray:
+    per_metre = 1 / (SPACING * bandwidth)
+    low = points.min(axis=0)
+    columns, rows = (np.ptp(points, axis=0) * per_metre).astype(int) + 2 * NODES
+    if float(columns) * float(rows) > _MOST_NODES:
+        # So narrow a kernel meets few pairs, and they are summed one by one.
+        peak = 1 / (2 * math.pi * bandwidth**2)
+        return density_at_points(points, bandwidth=bandwidth, weights=weight) / peak
+    place = np.ascontiguousarray(((points - low) * per_metre + NODES // 2).T)
+    field = np.zeros((rows, columns))
+    spread_points(place, weight, field)
+    out = np.empty(len(points))
+    gather_others(place, weight, field, out)
+    return out

@@ -1,0 +1,1 @@
+"""Endemic-epidemic models."""

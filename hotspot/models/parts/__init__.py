@@ -1,0 +1,1 @@
+"""Parts of a self-exciting model: densities of lag and displacement, and what they integrate to."""

@@ -1,0 +1,1 @@
+"""SelfExciting: its likelihood, its fit, its forecasts."""

@@ -1,0 +1,387 @@
+"""A fitted self-exciting model: what was estimated, how sure it is, and what it expects next."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hotspot._checks import require_generator, require_level
+from hotspot._numba.exponential_memory import faded_sums
+from hotspot._typing import FloatArray
+from hotspot.errors import LeakError, ParameterError
+from hotspot.grid.cells import Grid
+from hotspot.models.backgrounds.base import LaidBackground
+from hotspot.models.self_exciting.climb import Estimate
+from hotspot.models.self_exciting.futures import future_events, redraw, root_of
+from hotspot.models.self_exciting.likelihood import Likelihood, Parts, Record
+from hotspot.models.self_exciting.moments import Past, excess_variance, expected_by_step, step_edges
+
+_VALUES_AT_ONCE = 1 << 22
+_DIFFERENCE = 0.05  # of a standard error, for the parameters' part of the variance
+
+
+@dataclass(frozen=True, eq=False)
+class FittedSelfExciting:
+    """What triggers what, as learned from a record; made by the ``fit`` of ``SelfExciting``.
+
+    Attributes
+    ----------
+    grid : Grid
+    data_cutoff : Timestamp
+        No event at or after this instant was used.
+    window_start : Timestamp
+        The likelihood explains the events from here to the cut-off.
+    estimate : Estimate
+        Parts, log-likelihood, covariance and trace.
+    background : LaidBackground
+    record : Record
+        The events, as arrays in order of time.
+    time_resolution, place_resolution
+        Of the events it was fitted to.
+    held : tuple of str
+        Parts that were given and not estimated.
+
+    Examples
+    --------
+    The sample was simulated with a branching ratio of .35:
+
+    >>> from hotspot import Grid, KernelBackground, SelfExciting, load_sample, make_periods
+    >>> events = load_sample("exact")
+    >>> grid = Grid.over(events.region, cell_size=500)
+    >>> fitted = SelfExciting(background=KernelBackground(150.0)).fit(events, grid)
+    >>> low, high = fitted.branching_ratio_interval(0.95)
+    >>> bool(low < 0.35 < high)
+    True
+    >>> week = make_periods("2025-01-01", count=1, length="week")
+    >>> total = fitted.background_count(week) + fitted.triggered_count(week)
+    >>> bool(np.allclose(total, fitted.expected_count(week), equal_nan=True))
+    True
+    """
+
+    grid: Grid
+    data_cutoff: pd.Timestamp
+    window_start: pd.Timestamp
+    estimate: Estimate
+    background: LaidBackground
+    record: Record
+    time_resolution: str
+    place_resolution: float
+    held: tuple[str, ...] = ()
+    name: str = "SelfExciting"
+    interval_kind: str = (
+        "chance, families of events, and the uncertainty of the parameters; not that the level of "
+        "the background may move"
+    )
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """Estimates in days and metres, and what was chosen; ready for JSON."""
+        parts = self.estimate.parts
+        return {
+            "background_per_day": parts.background_rate,
+            "branching_ratio": parts.productivity,
+            "lag": type(parts.lag).__name__,
+            "mean_lag_days": 1 / parts.lag.rate,
+            "displacement": type(parts.displacement).__name__,
+            "displacement_metres": parts.displacement.sd,
+            "shortest_lag_days": self.record.shortest_lag,
+            "place_cell_metres": self.record.place_cell,
+            "held": list(self.held),
+            "window_start": self.window_start.isoformat(),
+            "events": int(self.record.n),
+            "log_likelihood": self.log_likelihood,
+            **self.background.parameters,
+        }
+
+    @property
+    def log_likelihood(self) -> float:
+        """Of the events in the window; densities per day and square metre."""
+        return self.estimate.log_likelihood
+
+    @property
+    def covariance(self) -> pd.DataFrame:
+        """Inverse of the observed information, of the logarithms of the parameters."""
+        names = list(self._natural)
+        return pd.DataFrame(self.estimate.covariance, names, names)
+
+    @property
+    def branching_ratio(self) -> float:
+        """Mean number of events that one triggers directly, wherever they fall; unitless."""
+        return self.estimate.parts.productivity
+
+    def branching_ratio_interval(self, level: float = 0.9) -> tuple[float, float]:
+        r"""Bounds of the branching ratio, from its standard error.
+
+        .. math:: \hat\theta \pm z \, \mathrm{se}(\hat\theta)
+
+        The lower bound is 0 where this reaches below 0, and where the likelihood without any
+        triggering is not rejected at `level`. Without triggering the data say nothing of lag and
+        displacement, which the fit then chose as it liked: the ratio of likelihoods is held
+        against a chi-squared distribution with a degree of freedom for every number
+        estimated but the background's, and not against that of one.
+
+        Raises
+        ------
+        ParameterError
+            If `level` is outside (0, 1).
+        """
+        require_level(level)
+        from scipy.special import chdtri, ndtri
+
+        error = self.branching_ratio * np.sqrt(self.estimate.covariance[1, 1])
+        reach = ndtri(0.5 + level / 2) * error
+        freedom = np.count_nonzero(np.diag(self.estimate.covariance)[1:])
+        rejected = 2 * self.gain_over_background * self.record.n > chdtri(freedom, 1 - level)
+        low = max(self.branching_ratio - reach, 0.0) if rejected else 0.0
+        return low, self.branching_ratio + reach
+
+    @cached_property
+    def background_probability(self) -> FloatArray:
+        """Chance that each event of the window was not triggered; (n,), in order of time."""
+        return self._likelihood.chance_background(self.estimate.parts)
+
+    @property
+    def gain_over_background(self) -> float:
+        """Log-likelihood an event above that of the same background without triggering; nats.
+
+        In sample. A poor background makes it large: triggering repairs what the background lacks.
+        """
+        return (self.log_likelihood - self._likelihood.background_only()) / self.record.n
+
+    def time_rescaled_residuals(self) -> FloatArray:
+        r"""Expected number of events between each event of the window and the one before.
+
+        .. math:: \Lambda(t_i) - \Lambda(t_{i-1}), \qquad
+           \Lambda(t) = \int_0^t \int_W \lambda
+
+        Independent and exponential with mean 1 if the model is right (Ogata 1988), but for the
+        parameters having been fitted to the same events. Ties give zeros.
+
+        Returns
+        -------
+        (n,) float64
+            In order of time; the first counts from the begin of the window.
+
+        References
+        ----------
+        Ogata, Y. (1988). Statistical models for earthquake occurrences and residual analysis for
+        point processes. Journal of the American Statistical Association, 83, 9-27.
+        https://doi.org/10.1080/01621459.1988.10478560
+        """
+        return np.diff(self._expected_until(self.record.t[self.record.first :]), prepend=0.0)
+
+    def expected_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
+        """Mean recorded offences per cell and period, descendants of future ones included."""
+        return self.background_count(periods) + self.triggered_count(periods)
+
+    def background_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
+        """The part of the expected count that no event triggers; (time, y, x)."""
+        self._require_future(periods)
+        days = [self.background.days(left, right) for left, right in self._edges(periods)]
+        rate = self.estimate.parts.background_rate
+        return self._labelled(
+            rate * np.array(days)[:, None, None] * self.background.cell_share, periods
+        )
+
+    def triggered_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
+        """The part that recorded and future events trigger, in any generation; (time, y, x)."""
+        self._require_future(periods)
+        total = self._expected(periods, self.estimate.parts)[0]
+        triggered = np.maximum(total - self.background_count(periods).to_numpy(), 0.0)
+        return self._labelled(triggered, periods)
+
+    def count_variance(self, periods: pd.IntervalIndex) -> xr.DataArray:
+        """Predictive variance: chance, families of events, uncertain parameters; (time, y, x).
+
+        The part of families takes neighbouring cells to expect what the cell does, and that of the
+        parameters the expected count to be linear in their logarithms, within a standard error.
+        """
+        self._require_future(periods)
+        parts = self.estimate.parts
+        mean, by_step, edges = self._expected(periods, parts)
+        variance = mean.copy()
+        for i, period in enumerate(zip(*self._days(periods), strict=True)):
+            variance[i] += excess_variance(
+                self.grid,
+                parts,
+                edges,
+                by_step,
+                shortest_lag=self.record.shortest_lag,
+                period=period,
+            )
+        for direction in root_of(self.estimate.covariance).T:
+            if not direction.any():
+                continue
+            up, down = (
+                self._expected(periods, parts.with_vector(parts.vector + s * direction))[0]
+                for s in (_DIFFERENCE, -_DIFFERENCE)
+            )
+            variance += ((up - down) / (2 * _DIFFERENCE)) ** 2
+        return self._labelled(variance, periods)
+
+    def simulate_counts(
+        self, periods: pd.IntervalIndex, *, size: int, rng: np.random.Generator
+    ) -> xr.DataArray:
+        """Simulated futures; (member, time, y, x), float32 whole numbers, NaN outside.
+
+        Each future has its own parameters, drawn from their normal approximation on the scale of
+        logarithms, and follows the recorded events. Memory is 4 x size x periods x cells bytes.
+
+        Raises
+        ------
+        ExplosiveError
+            If the branching ratio is so uncertain that futures would not end.
+        """
+        require_generator(rng)
+        if size < 1:
+            raise ParameterError(f"size must be at least 1, got {size}.")
+        self._require_future(periods)
+        parts = self.estimate.parts
+        drawn = redraw(parts, self.estimate.covariance, size=size, rng=rng)
+        begin, end = self._days(periods)
+        background = self._background_stretches(periods)
+        out = np.zeros((size, len(periods), self.grid.inside.size), np.float32)
+        expected = max(parts.background_rate * background[1].sum() / (1 - parts.productivity), 1.0)
+        at_once = max(1, int(_VALUES_AT_ONCE / (expected + 100)))
+        for first in range(0, size, at_once):
+            members = [parts.with_vector(vector) for vector in drawn[first : first + at_once]]
+            member, when, cell = future_events(
+                self.grid, self._past, members, background=background, rng=rng
+            )
+            period = np.searchsorted(begin, when, side="right") - 1
+            inside = (period >= 0) & (when < end[period])
+            where = (first + member[inside], period[inside], cell[inside])
+            np.add.at(out, where, 1.0)
+        out[..., ~self.grid.inside.ravel()] = np.nan
+        out = out.reshape(size, len(periods), *self.grid.shape)
+        return self._labelled(out, periods, member=np.arange(size))
+
+    def summary(self, *, level: float = 0.9) -> str:
+        """The estimates with their standard errors and bounds, and what the fit gained."""
+        require_level(level)
+        from scipy.special import ndtri
+
+        z = ndtri(0.5 + level / 2)
+        errors = np.sqrt(np.diag(self.estimate.covariance))
+        lines = [
+            f"{self.name}: {self.record.n:,} events from {self.window_start:%Y-%m-%d} to "
+            f"{self.data_cutoff:%Y-%m-%d %H:%M %Z}",
+            f"  {'':<28}{'estimate':>10}{'std. error':>12}{f'{level:.0%} interval':>24}",
+        ]
+        for (name, value), error in zip(self._natural.items(), errors, strict=True):
+            low, high = value * np.exp(-z * error), value * np.exp(z * error)
+            if name == "branching ratio":
+                low, high = self.branching_ratio_interval(level)
+            lines.append(
+                f"  {name:<28}{value:>10.4g}{value * error:>12.3g}{low:>13.4g}{high:>11.4g}"
+            )
+        lines += [
+            f"  log-likelihood {self.log_likelihood:.2f}; {self.gain_over_background:.4f} nats an "
+            "event above the background alone, in sample",
+            f"  background: {dict(self.background.parameters)}",
+            *([f"  given, not estimated: {', '.join(self.held)}"] if self.held else []),
+            f"  shortest lag {self.record.shortest_lag:g} days; times by {self.time_resolution}, "
+            f"places to {self.record.place_cell:g} m",
+            "  The branching ratio depends on the background: report it with another beside it.",
+        ]
+        return "\n".join(lines)
+
+    @property
+    def _natural(self) -> dict[str, float]:
+        parts = self.estimate.parts
+        return {
+            "background per day": parts.background_rate,
+            "branching ratio": parts.productivity,
+            "lag rate per day": parts.lag.rate,
+            "displacement in metres": parts.displacement.sd,
+        }
+
+    @cached_property
+    def _likelihood(self) -> Likelihood:
+        days = self.background.days(self.window_start, self.data_cutoff)
+        return Likelihood(self.record, self.background.at_events, days)
+
+    @cached_property
+    def _past(self) -> Past:
+        record = self.record
+        points = np.column_stack([record.x, record.y])
+        return Past(record.end - record.t, points, record.shortest_lag, record.place_cell)
+
+    def _expected_until(self, asked: FloatArray) -> FloatArray:
+        """Expected events from the begin of the window to each time; ascending, days."""
+        record, parts = self.record, self.estimate.parts
+        mass = record.mass.at(parts.displacement.sd)[0]
+        heard = record.t + record.shortest_lag
+
+        def triggered(until: FloatArray) -> FloatArray:
+            so_far = np.concatenate([[0.0], np.cumsum(mass)])
+            so_far = so_far[np.searchsorted(heard, until, side="left")]
+            return so_far - faded_sums(heard, mass, until, parts.lag.rate)
+
+        instants = self.window_start + pd.to_timedelta(asked, unit="D")
+        days = asked
+        if self.background.pattern is not None:
+            days = np.array([self.background.days(self.window_start, when) for when in instants])
+        before = triggered(np.zeros(1))[0]
+        return parts.background_rate * days + parts.productivity * (triggered(asked) - before)
+
+    def _expected(
+        self, periods: pd.IntervalIndex, parts: Parts
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Expected counts by period, by step, and the steps' edges."""
+        begin, end = self._days(periods)
+        edges = step_edges(begin, end, 1 / parts.lag.rate)
+        days = self._background_days(edges)
+        background = parts.background_rate * days[:, None, None] * self.background.cell_share
+        by_step = expected_by_step(self.grid, self._past, parts, edges, background)
+        middle = 0.5 * (edges[:-1] + edges[1:])
+        inside = (middle > begin[:, None]) & (middle < end[:, None])
+        return np.tensordot(inside.astype(float), by_step, axes=1), by_step, edges
+
+    def _background_stretches(self, periods: pd.IntervalIndex):
+        edges = np.unique(np.concatenate([[0.0], *self._days(periods)]))
+        if self.background.pattern is not None:
+            hours = np.arange(0.0, edges[-1], 1 / 24)
+            edges = np.unique(np.concatenate([edges, hours]))
+        return edges, self._background_days(edges), self.background.cell_share
+
+    def _background_days(self, edges: FloatArray) -> FloatArray:
+        if self.background.pattern is None:
+            return np.diff(edges)
+        stamps = self.data_cutoff + pd.to_timedelta(edges, unit="D")
+        return np.array([self.background.days(a, b) for a, b in itertools.pairwise(stamps)])
+
+    def _days(self, periods: pd.IntervalIndex) -> tuple[FloatArray, FloatArray]:
+        """Begin and end of each period; days after the cut-off."""
+        day = pd.Timedelta(days=1)
+        return tuple(
+            ((edge - self.data_cutoff) / day).to_numpy(float)
+            for edge in (periods.left, periods.right)
+        )
+
+    def _edges(self, periods: pd.IntervalIndex):
+        return zip(periods.left, periods.right, strict=True)
+
+    def _require_future(self, periods: pd.IntervalIndex) -> None:
+        first = periods.left.min()
+        if first < self.data_cutoff:
+            raise LeakError(
+                f"The first period begins {first}, before the data cut-off {self.data_cutoff}: the "
+                "model has seen what it is asked to forecast."
+            )
+
+    def _labelled(self, values: np.ndarray, periods: pd.IntervalIndex, **leading) -> xr.DataArray:
+        values = np.where(self.grid.inside, values, np.nan) if not leading else values
+        coords = {
+            **leading,
+            "time": periods.left.tz_localize(None),
+            "y": self.grid.y,
+            "x": self.grid.x,
+        }
+        return xr.DataArray(values, coords, [*leading, "time", "y", "x"])

@@ -1,0 +1,1 @@
+"""Kernel densities and their bandwidths."""

@@ -1,0 +1,1 @@
+"""What events trigger: sums over earlier events, edges, cascades."""

@@ -1,0 +1,194 @@
+r"""How much of what each event triggers falls inside the region, for a Gaussian displacement.
+
+What an event near the border triggers partly falls where nobody looked. The expected number of
+events counts only what falls inside, so the fit needs
+
+.. math:: m_i(\sigma) = \int_W \frac{1}{2 \pi \sigma^2}
+   e^{-\lVert u - s_i \rVert^2 / 2 \sigma^2} \, du
+
+and its derivative at every step. As a function of the place, m is the region blurred by a
+Gaussian, hence smooth: it is computed once on a lattice of spacing 0.55 σ, from the border alone,
+and read off at the events by the sum that is exact but for aliasing (2e-7), as in
+:mod:`hotspot._numba.smoothed_region`. The cost hardly grows with the number of events.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from hotspot._numba.smoothed_region import NODES, SPACING, gather_mass, spread_border
+from hotspot._typing import FloatArray, IntArray
+from hotspot.errors import CoordinateError, ParameterError
+from hotspot.models.parts.displacement import GaussianDisplacement
+from hotspot.models.smoothing.density import checked_points
+
+_NODES_AT_ONCE = 1 << 21
+_MOST_NODES = 1 << 25
+# Sides up to so many standard deviations (of half the blur), and the nodes that integrate over
+# them with an error below 1e-8 each.
+_ORDERS = ((0.1, 2), (0.5, 3), (1.0, 4))
+
+
+@dataclass(frozen=True, eq=False)
+class RegionMass:
+    """Events and the region they were recorded in, ready to be asked for any blur.
+
+    Attributes
+    ----------
+    points : (n, 2) float64
+        Metres; sorted by y, as `order` tells.
+    order : (n,) int64
+        ``points[k]`` is the event ``order[k]`` as given.
+    region : Polygon or MultiPolygon
+    begin, end : (m, 2) float64
+        Ends of the border's sides, the region on the left.
+
+    Examples
+    --------
+    Half of a Gaussian on a straight border falls inside, a quarter of one in a corner:
+
+    >>> from shapely import box
+    >>> points = np.array([[500.0, 500.0], [0.0, 500.0], [0.0, 0.0]])
+    >>> mass, slope = RegionMass.of(points, box(0, 0, 1000, 1000)).at(50.0)
+    >>> mass.round(6)
+    array([1.  , 0.5 , 0.25])
+    """
+
+    points: FloatArray
+    order: IntArray
+    region: BaseGeometry
+    begin: FloatArray
+    end: FloatArray
+
+    @classmethod
+    def of(cls, points: FloatArray, region: BaseGeometry) -> RegionMass:
+        """Sort the events and lay out the border.
+
+        Parameters
+        ----------
+        points : (n, 2) float64
+            Metres; inside the bounds of the region.
+        region : Polygon or MultiPolygon
+
+        Raises
+        ------
+        CoordinateError
+            If a point is not finite or outside the bounds of the region.
+        """
+        points = checked_points(points)
+        west, south, east, north = region.bounds
+        outside = (points < (west, south)).any(axis=1) | (points > (east, north)).any(axis=1)
+        if outside.any():
+            raise CoordinateError(
+                f"{outside.sum()} of {len(points)} points lie outside the region, the first at "
+                f"row {int(np.argmax(outside))}. Events.select(region=...) leaves them out."
+            )
+        order = np.argsort(points[:, 1], kind="stable")
+        begin, end = _sides(region)
+        return cls(points[order], order, region, begin, end)
+
+    def at(self, sd: float) -> tuple[FloatArray, FloatArray]:
+        """Share of each event's Gaussian that falls inside, and its derivative by log `sd`.
+
+        Parameters
+        ----------
+        sd : float
+            Standard deviation of the displacement along each axis; metres.
+
+        Returns
+        -------
+        mass : (n,) float64
+            In [0, 1]; unitless; in the order the points were given in.
+        derivative : (n,) float64
+
+        Raises
+        ------
+        ParameterError
+            If `sd` is not positive.
+
+        Notes
+        -----
+        Errors are below 1e-6. Time is O(q + nodes + n) with q = max(sides, border / sd) and
+        nodes = area of the bounding box / (0.55 sd)²; memory 16 MB and 32 bytes an event. At 200 m
+        in London 100,000 events take about a twentieth of a second. Where the lattice would have
+        over 3e7 nodes, few events are within reach of the border, and these are integrated one
+        by one.
+        """
+        if not (math.isfinite(sd) and sd > 0):
+            raise ParameterError(f"sd must be a positive number of metres, got {sd!r}.")
+        per_metre = 1 / (SPACING * sd)
+        corners = np.concatenate([self.begin, self.end])
+        low = corners.min(axis=0)
+        columns, rows = (np.ceil((corners.max(axis=0) - low) * per_metre) + 2 * NODES).astype(int)
+        if float(columns) * float(rows) > _MOST_NODES:
+            return self._one_by_one(sd)
+        # Half a reach of nodes lies west and south of the region, and of every point in it.
+        border = _quadrature(
+            (self.begin - low) * per_metre + NODES, (self.end - low) * per_metre + NODES
+        )
+        place = np.ascontiguousarray(((self.points - low) * per_metre + NODES).T)
+        found = self._in_strips(border, place, (int(rows), int(columns)))
+        out = np.empty_like(found)
+        out[:, self.order] = found
+        return np.clip(out[0], 0.0, 1.0), out[1]
+
+    def _one_by_one(self, sd: float) -> tuple[FloatArray, FloatArray]:
+        part = GaussianDisplacement(sd)
+        mass, slopes = part.mass_inside(self.points, self.region, derivatives=True)
+        found = np.empty((2, len(self.points)))
+        found[:, self.order] = mass, slopes[0]
+        return found[0], found[1]
+
+    def _in_strips(self, border, place, shape) -> FloatArray:
+        rows, columns = shape
+        height = max(NODES, _NODES_AT_ONCE // columns)
+        found = np.empty((2, place.shape[1]))
+        for first in range(0, rows, height):
+            some = slice(*np.searchsorted(place[1], [first, first + height]))
+            if some.start == some.stop:
+                continue
+            bottom = first - NODES // 2
+            reached = (border[1] > bottom - NODES) & (border[1] < first + height + 2 * NODES)
+            field = np.zeros((height + NODES, columns + 1))
+            spread_border(border[:, reached], bottom, field)
+            gather_mass(place[:, some], bottom, field, found[:, some])
+        return found
+
+
+def _sides(region: BaseGeometry) -> tuple[FloatArray, FloatArray]:
+    """Ends of every side, walked with the inside on the left."""
+    rings = shapely.get_rings(shapely.orient_polygons(shapely.get_parts(region)))
+    corners = [shapely.get_coordinates(ring) for ring in rings]
+    return (
+        np.concatenate([ring[:-1] for ring in corners]),
+        np.concatenate([ring[1:] for ring in corners]),
+    )
+
+
+def _quadrature(begin: FloatArray, end: FloatArray) -> FloatArray:
+    """Points of the border and the rows each stands for, all in nodes; (3, q)."""
+    step = SPACING * math.sqrt(2.0)
+    along = end - begin
+    # A side that runs along a row adds nothing: the integral is over the rows that it climbs.
+    climbs = along[:, 1] != 0
+    begin, along = begin[climbs], along[climbs]
+    length = np.hypot(*along.T) * step
+    pieces = np.maximum(np.ceil(length / _ORDERS[-1][0]), 1).astype(np.int64)
+    side = np.repeat(np.arange(len(begin)), pieces)
+    part = np.arange(side.size) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    along = along[side] / pieces[side, None]
+    begin = begin[side] + part[:, None] * along
+    order = np.searchsorted([longest for longest, _ in _ORDERS[:-1]], (length / pieces)[side])
+    found = []
+    for i, (_, n) in enumerate(_ORDERS):
+        node, weight = np.polynomial.legendre.leggauss(n)
+        start, whole = begin[order == i, :, None], along[order == i, :, None]
+        place = start + whole * (0.5 + 0.5 * node)
+        climbed = whole[:, 1] * (0.5 * weight)
+        found.append(np.stack([place[:, 0].ravel(), place[:, 1].ravel(), climbed.ravel()]))
+    return np.ascontiguousarray(np.concatenate(found, axis=1))
