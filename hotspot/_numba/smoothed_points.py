@@ -12,35 +12,35 @@ import numpy as np
 from numba import njit
 
 from hotspot._numba import FASTMATH
+from hotspot._numba.half_kernels import NODES, SHAPE, half_kernel
 
-NODES = 16
-SPACING = 0.55  # lattice spacing, in standard deviations of the whole blur
-_BEFORE = 7
-_SHAPE = SPACING * SPACING
+_ACROSS = np.uint64(0)
+_DOWN = np.uint64(NODES)
+_NODES = np.uint64(NODES)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def spread_points(points, weight, field):
-    """Add half-kernels of each point to the nodes round it; `field` (rows, columns) is filled.
+def spread_points(points, weight, field, columns):
+    """Add half-kernels of each point to the nodes round it; `field` (rows * columns,) is filled.
 
     `points` (2, n) are columns and rows in nodes, at least half a reach from the field's edge.
     """
-    across = np.empty(NODES)
+    half = np.empty(2 * NODES)
+    stride = np.uint64(columns)
     for i in range(points.shape[1]):
-        column = math.floor(points[0, i]) - _BEFORE
-        row = math.floor(points[1, i]) - _BEFORE
-        for c in range(NODES):
-            d = column + c - points[0, i]
-            across[c] = math.exp(-_SHAPE * d * d)
-        for r in range(NODES):
-            d = row + r - points[1, i]
-            down = weight[i] * math.exp(-_SHAPE * d * d)
-            for c in range(NODES):
-                field[row + r, column + c] += down * across[c]
+        first = half_kernel(points[0, i], half, _ACROSS)
+        first += half_kernel(points[1, i], half, _DOWN) * stride
+        # A constant here would have this loop unrolled, and then the inner one is not put in
+        # vector registers.
+        for r in range(half.shape[0] - NODES):
+            down = weight[i] * half[_DOWN + np.uint64(r)]
+            node = first + np.uint64(r) * stride
+            for c in range(_NODES):
+                field[node + c] += down * half[c]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def gather_others(points, weight, field, out):
+def gather_others(points, weight, field, columns, out):
     r"""Sum over nodes of half-kernels round each point, less what the point left there itself.
 
     .. math:: S_i = \sum_{j \ne i} w_j \, e^{-\lVert s_i - s_j \rVert^2 / 2 h^2}
@@ -50,8 +50,9 @@ def gather_others(points, weight, field, out):
     points : (2, n) float64
     weight : (n,) float64
         What each left; 0 leaves it in.
-    field : (rows, columns) float64
+    field : (rows * columns,) float64
         As :func:`spread_points` leaves it.
+    columns : int
     out : (n,) float64
         Filled.
 
@@ -60,24 +61,22 @@ def gather_others(points, weight, field, out):
     The point's own part is summed over the same nodes, so that nothing but rounding is left of
     it. The plain version is ``tests/reference/density.py``.
     """
-    across = np.empty(NODES)
-    scale = 2.0 * _SHAPE / math.pi
+    half = np.empty(2 * NODES)
+    stride = np.uint64(columns)
+    scale = 2.0 * SHAPE / math.pi
     for i in range(points.shape[1]):
-        column = math.floor(points[0, i]) - _BEFORE
-        row = math.floor(points[1, i]) - _BEFORE
+        first = half_kernel(points[0, i], half, _ACROSS)
+        first += half_kernel(points[1, i], half, _DOWN) * stride
         own_across = 0.0
-        for c in range(NODES):
-            d = column + c - points[0, i]
-            across[c] = math.exp(-_SHAPE * d * d)
-            own_across += across[c] * across[c]
-        total = 0.0
         own_down = 0.0
-        for r in range(NODES):
-            d = row + r - points[1, i]
-            down = math.exp(-_SHAPE * d * d)
-            own_down += down * down
+        for c in range(_NODES):
+            own_across += half[c] * half[c]
+            own_down += half[_DOWN + c] * half[_DOWN + c]
+        total = 0.0
+        for r in range(half.shape[0] - NODES):
             part = 0.0
-            for c in range(NODES):
-                part += across[c] * field[row + r, column + c]
-            total += down * part
+            node = first + np.uint64(r) * stride
+            for c in range(_NODES):
+                part += half[c] * field[node + c]
+            total += half[_DOWN + np.uint64(r)] * part
         out[i] = max(scale * (total - weight[i] * own_across * own_down), 0.0)

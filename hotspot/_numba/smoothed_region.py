@@ -16,12 +16,14 @@ import numpy as np
 from numba import njit
 
 from hotspot._numba import FASTMATH
+from hotspot._numba.half_kernels import BEFORE, NODES, SHAPE, SPACING, half_kernel
 
-NODES = 16  # lattice nodes along each axis that a point reaches
-SPACING = 0.55  # lattice spacing, in standard deviations of the whole blur
-_BEFORE = 7  # nodes at or to the left of a point, less one
-_STEP = SPACING * math.sqrt(2.0)  # the same in standard deviations of half the blur
+_STEP = SPACING * math.sqrt(2.0)  # the spacing in standard deviations of half the blur
 _NORM = _STEP / math.sqrt(2.0 * math.pi)
+_ACROSS = np.uint64(0)
+_DOWN = np.uint64(NODES)
+_NODES = np.uint64(NODES)
+_FAR = 11  # nodes: 6 standard deviations of the whole blur, beyond which lies 1e-9 of it
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -48,9 +50,9 @@ def spread_border(border, first_row, field):
     rows = field.shape[0]
     columns = field.shape[1] - 1
     for k in range(border.shape[1]):
-        column = math.floor(border[0, k]) - _BEFORE
-        row = math.floor(border[1, k]) - _BEFORE
-        if row + NODES <= first_row or row >= first_row + rows:
+        column = math.floor(border[0, k]) - BEFORE
+        row = math.floor(border[1, k]) - BEFORE
+        if border[2, k] == 0.0 or row + NODES <= first_row or row >= first_row + rows:
             continue
         below = 0.0
         for c in range(NODES):
@@ -72,7 +74,34 @@ def spread_border(border, first_row, field):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def gather_mass(points, first_row, field, out):
+def mark_border(border, first_row, near):
+    """Mark the nodes within reach of the border of a strip.
+
+    Parameters
+    ----------
+    border : (3, q) float64
+        As in :func:`spread_border`.
+    first_row : int
+        Row of the lattice that the strip begins with.
+    near : (rows, columns + 1) bool
+        False; True is set where a point of the border lies within 11 nodes along both axes.
+        Elsewhere the region is, but for 1e-9 of a Gaussian, everywhere or nowhere.
+    """
+    last_row, last_column = -1, -1
+    rows, columns = near.shape
+    for k in range(border.shape[1]):
+        column = math.floor(border[0, k])
+        row = math.floor(border[1, k]) - first_row
+        if row == last_row and column == last_column:
+            continue
+        last_row, last_column = row, column
+        for r in range(max(row - _FAR, 0), min(row + _FAR + 1, rows)):
+            for c in range(max(column - _FAR, 0), min(column + _FAR + 1, columns)):
+                near[r, c] = True
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def gather_mass(points, first_row, field, near, out):
     r"""Read the wholly blurred region, and how fast it changes with the blur, at points.
 
     .. math:: m(s) = \sum_k w_k F_k, \qquad
@@ -90,31 +119,41 @@ def gather_mass(points, first_row, field, out):
         Row of the lattice that the strip begins with.
     field : (rows, columns + 1) float64
         As :func:`spread_border` leaves it; every node within reach of a point is in the strip.
+    near : (rows, columns + 1) bool
+        As :func:`mark_border` leaves it: where the border is out of reach the node itself says all.
     out : (2, n) float64
         Filled with m and its derivative.
     """
-    across = np.empty(NODES)
-    squared = np.empty(NODES)
-    shape = SPACING * SPACING
+    half = np.empty(2 * NODES)
+    squared = np.empty(2 * NODES)
+    flat = field.ravel()
+    stride = np.uint64(field.shape[1])
     for i in range(points.shape[1]):
-        column = math.floor(points[0, i]) - _BEFORE
-        row = math.floor(points[1, i]) - _BEFORE
-        for c in range(NODES):
-            d = column + c - points[0, i]
-            across[c] = math.exp(-shape * d * d)
-            squared[c] = shape * d * d * across[c]
+        column = math.floor(points[0, i])
+        row = math.floor(points[1, i]) - first_row
+        if not near[row, column]:
+            out[0, i] = field[row, column]
+            out[1, i] = 0.0
+            continue
+        first = half_kernel(points[0, i], half, _ACROSS)
+        first += half_kernel(points[1, i] - first_row, half, _DOWN) * stride
+        for k in range(NODES):
+            d = column + k - BEFORE - points[0, i]
+            squared[k] = SHAPE * d * d * half[k]
+            d = row + first_row + k - BEFORE - points[1, i]
+            squared[NODES + k] = SHAPE * d * d * half[NODES + k]
         total = 0.0
         second = 0.0
-        for r in range(NODES):
-            d = row + r - points[1, i]
-            down = math.exp(-shape * d * d)
+        for r in range(half.shape[0] - NODES):
             plain = 0.0
             moment = 0.0
-            for c in range(NODES):
-                value = field[row + r - first_row, column + c]
-                plain += across[c] * value
+            node = first + np.uint64(r) * stride
+            for c in range(_NODES):
+                value = flat[node + c]
+                plain += half[c] * value
                 moment += squared[c] * value
+            down = half[_DOWN + np.uint64(r)]
             total += down * plain
-            second += down * moment + shape * d * d * down * plain
-        out[0, i] = shape / math.pi * total
-        out[1, i] = shape / math.pi * 4.0 * (second - total)
+            second += down * moment + squared[_DOWN + np.uint64(r)] * plain
+        out[0, i] = SHAPE / math.pi * total
+        out[1, i] = SHAPE / math.pi * 4.0 * (second - total)

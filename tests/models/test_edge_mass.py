@@ -5,6 +5,7 @@ import pytest
 import shapely
 from scipy.special import ndtr
 
+from hotspot._numba.half_kernels import BEFORE, NODES, SPACING, half_kernel
 from hotspot.errors import CoordinateError, ParameterError
 from hotspot.models.triggering import edge_mass
 from hotspot.models.triggering.edge_mass import RegionMass
@@ -77,3 +78,22 @@ def test_a_blur_of_nothing_is_refused():
     mass = RegionMass.of(np.array([[5.0, 5.0]]), SQUARE)
     with pytest.raises(ParameterError, match="positive number of metres"):
         mass.at(0.0)
+
+
+def test_far_from_the_border_all_or_nothing_is_inside():
+    points = np.array([[200.0, 500.0], [375.0, 355.0], [980.0, 20.0]])
+    mass, slope = RegionMass.of(points, RUGGED).at(4.0)
+    np.testing.assert_allclose(mass, [1.0, 0.0, 0.0], atol=1e-8)
+    np.testing.assert_allclose(slope, 0.0, atol=1e-7)
+
+
+@pytest.mark.parametrize("place", [20.0, 20.3, 27.999])
+def test_a_half_kernel_is_a_gaussian_of_the_distance_to_each_node(place):
+    weight = np.zeros(2 * NODES)
+    first = half_kernel(place, weight, np.uint64(NODES))
+    assert first == 20 - BEFORE + int(place - 20)
+    nodes = int(first) + np.arange(NODES)
+    np.testing.assert_allclose(
+        weight[NODES:], np.exp(-((SPACING * (nodes - place)) ** 2)), rtol=1e-13
+    )
+    assert (weight[:NODES] == 0).all()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hotspot._numba.smoothed_points import NODES, SPACING, gather_others, spread_points
+from hotspot._numba.half_kernels import NODES, SPACING
+from hotspot._numba.smoothed_points import gather_others, spread_points
 from hotspot._typing import FloatArray
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.models.backgrounds.base import (
@@ -167,8 +168,8 @@ def _sums_over_others(points: FloatArray, weight: FloatArray, bandwidth: float) 
         peak = 1 / (2 * math.pi * bandwidth**2)
         return density_at_points(points, bandwidth=bandwidth, weights=weight) / peak
     place = np.ascontiguousarray(((points - low) * per_metre + NODES // 2).T)
-    field = np.zeros((rows, columns))
-    spread_points(place, weight, field)
+    field = np.zeros(rows * columns)
+    spread_points(place, weight, field, columns)
     out = np.empty(len(points))
-    gather_others(place, weight, field, out)
+    gather_others(place, weight, field, columns, out)
     return out

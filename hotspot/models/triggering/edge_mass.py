@@ -21,7 +21,8 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from hotspot._numba.smoothed_region import NODES, SPACING, gather_mass, spread_border
+from hotspot._numba.half_kernels import NODES, SPACING
+from hotspot._numba.smoothed_region import gather_mass, mark_border, spread_border
 from hotspot._typing import FloatArray, IntArray
 from hotspot.errors import CoordinateError, ParameterError
 from hotspot.models.parts.displacement import GaussianDisplacement
@@ -155,8 +156,10 @@ class RegionMass:
             bottom = first - NODES // 2
             reached = (border[1] > bottom - NODES) & (border[1] < first + height + 2 * NODES)
             field = np.zeros((height + NODES, columns + 1))
+            near = np.zeros(field.shape, bool)
+            mark_border(border[:, reached], bottom, near)
             spread_border(border[:, reached], bottom, field)
-            gather_mass(place[:, some], bottom, field, found[:, some])
+            gather_mass(place[:, some], bottom, field, near, found[:, some])
         return found
 
 
@@ -171,12 +174,12 @@ def _sides(region: BaseGeometry) -> tuple[FloatArray, FloatArray]:
 
 
 def _quadrature(begin: FloatArray, end: FloatArray) -> FloatArray:
-    """Points of the border and the rows each stands for, all in nodes; (3, q)."""
+    """Points of the border and the rows each stands for, all in nodes; (3, q).
+
+    A side that runs along a row stands for none, but marks where the border is.
+    """
     step = SPACING * math.sqrt(2.0)
     along = end - begin
-    # A side that runs along a row adds nothing: the integral is over the rows that it climbs.
-    climbs = along[:, 1] != 0
-    begin, along = begin[climbs], along[climbs]
     length = np.hypot(*along.T) * step
     pieces = np.maximum(np.ceil(length / _ORDERS[-1][0]), 1).astype(np.int64)
     side = np.repeat(np.arange(len(begin)), pieces)
