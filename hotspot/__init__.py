@@ -21,6 +21,7 @@ _names = {
     "models.historical": ["HistoricalRate"],
     "models.kde": ["KernelDensity"],
     "models.prospective": ["ProspectiveMap"],
+    "models.stacked_map": ["Stacked"],
     "models.smoothing.bandwidth": ["BandwidthChoice", "select_bandwidth"],
     "models.self_exciting.model": ["SelfExciting"],
     "models.self_exciting.fitted": ["FittedSelfExciting"],

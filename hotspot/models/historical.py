@@ -12,7 +12,7 @@ from hotspot.data.events import Events
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_same_crs
-from hotspot.models.level import level_variance
+from hotspot.models.level import RateBefore, level_variance
 from hotspot.models.rate_map import FittedRateMap
 from hotspot.models.weights import (
     PastEvents,
@@ -100,11 +100,7 @@ class HistoricalRate:
         require_same_crs(events, grid)
         cutoff = cutoff_of(events, end)
         past = arrange(events.before(cutoff))
-        cell = grid.cell_of(past.x, past.y)
-
-        def rate_before(origin: pd.Timestamp) -> tuple[FloatArray, FloatArray]:
-            return self._rate_before(past, cell, grid, origin)
-
+        rate_before = self._rates(past, grid)
         rate, variance = rate_before(cutoff)
         return FittedRateMap(
             name="HistoricalRate",
@@ -117,6 +113,18 @@ class HistoricalRate:
             time_resolution=events.time_resolution,
             place_resolution=events.place_resolution,
         )
+
+    def rates(self, events: Events, grid: Grid) -> RateBefore:
+        """The map that a fit at any cut-off would make, without the movement of its level."""
+        return self._rates(arrange(events), grid)
+
+    def _rates(self, past: PastEvents, grid: Grid) -> RateBefore:
+        cell = grid.cell_of(past.x, past.y)
+
+        def rate_before(cutoff: pd.Timestamp) -> tuple[FloatArray, FloatArray]:
+            return self._rate_before(past, cell, grid, cutoff)
+
+        return rate_before
 
     def _rate_before(
         self, past: PastEvents, cell: IntArray, grid: Grid, cutoff: pd.Timestamp

@@ -13,7 +13,7 @@ from hotspot.data.events import Events
 from hotspot.errors import DataQualityWarning, ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_same_crs
-from hotspot.models.level import level_variance
+from hotspot.models.level import RateBefore, level_variance
 from hotspot.models.rate_map import FittedRateMap
 from hotspot.models.smoothing.adaptive import (
     abramson_bandwidths,
@@ -179,10 +179,7 @@ class KernelDensity:
         """
         require_same_crs(events, grid)
         cutoff = cutoff_of(events, end)
-        past = arrange(events.before(cutoff))
-        cell = grid.cell_of(past.x, past.y)
-        bandwidth = self._bandwidth_for(events, past, cell, grid, cutoff)
-        smoother = _Smoother(self, grid, past, cell, bandwidth)
+        smoother = self._smoother(events, grid, cutoff)
         rate, variance = smoother.rate_before(cutoff)
         return FittedRateMap(
             name="KernelDensity",
@@ -190,11 +187,26 @@ class KernelDensity:
             data_cutoff=cutoff,
             rate=rate,
             rate_variance=variance,
-            level=level_variance(smoother.rate_before, past, grid, cutoff),
-            parameters={**asdict(self), "bandwidth_metres": bandwidth},
+            level=level_variance(smoother.rate_before, smoother.past, grid, cutoff),
+            parameters={**asdict(self), "bandwidth_metres": smoother.bandwidth},
             time_resolution=events.time_resolution,
             place_resolution=events.place_resolution,
         )
+
+    def rates(self, events: Events, grid: Grid) -> RateBefore:
+        """The map that a fit at any cut-off would make, without the movement of its level.
+
+        A bandwidth that is to be chosen is chosen anew at each cut-off.
+        """
+        if isinstance(self.bandwidth, str):
+            return lambda cutoff: self._smoother(events, grid, cutoff).rate_before(cutoff)
+        return self._smoother(events, grid, events.end).rate_before
+
+    def _smoother(self, events: Events, grid: Grid, cutoff: pd.Timestamp) -> _Smoother:
+        past = arrange(events.before(cutoff))
+        cell = grid.cell_of(past.x, past.y)
+        bandwidth = self._bandwidth_for(events, past, cell, grid, cutoff)
+        return _Smoother(self, grid, past, cell, bandwidth)
 
     def _bandwidth_for(self, events, past, cell, grid, cutoff) -> float:
         run = weigh(past, cutoff, window=self.window, half_life=self.half_life)
@@ -221,7 +233,7 @@ class KernelDensity:
                 f"{events.place_resolution:.0f} m: the map will show the points that places were "
                 "snapped to, not where events were. Give a larger one.",
                 DataQualityWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return bandwidth
 

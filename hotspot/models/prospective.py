@@ -13,7 +13,7 @@ from hotspot.data.events import Events
 from hotspot.errors import ParameterError, ResolutionError, TooFewEventsError
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_same_crs
-from hotspot.models.level import level_variance
+from hotspot.models.level import RateBefore, level_variance
 from hotspot.models.rate_map import FittedRateMap
 from hotspot.models.weights import PastEvents, arrange, cutoff_of, weigh
 
@@ -105,12 +105,7 @@ class ProspectiveMap:
             )
         cutoff = cutoff_of(events, end)
         past = arrange(events.before(cutoff))
-        cell = grid.cell_of(past.x, past.y)
-        cell = np.where(grid.inside.ravel()[np.maximum(cell, 0)], cell, -1)
-
-        def rate_before(origin: pd.Timestamp) -> tuple[FloatArray, FloatArray]:
-            return self._rate_before(past, cell, grid, origin)
-
+        rate_before = self._rates(past, grid)
         rate, variance = rate_before(cutoff)
         return FittedRateMap(
             name="ProspectiveMap",
@@ -123,6 +118,19 @@ class ProspectiveMap:
             time_resolution=events.time_resolution,
             place_resolution=events.place_resolution,
         )
+
+    def rates(self, events: Events, grid: Grid) -> RateBefore:
+        """The map that a fit at any cut-off would make, without the movement of its level."""
+        return self._rates(arrange(events), grid)
+
+    def _rates(self, past: PastEvents, grid: Grid) -> RateBefore:
+        cell = grid.cell_of(past.x, past.y)
+        cell = np.where(grid.inside.ravel()[np.maximum(cell, 0)], cell, -1)
+
+        def rate_before(cutoff: pd.Timestamp) -> tuple[FloatArray, FloatArray]:
+            return self._rate_before(past, cell, grid, cutoff)
+
+        return rate_before
 
     def _rate_before(
         self, past: PastEvents, cell: IntArray, grid: Grid, cutoff: pd.Timestamp

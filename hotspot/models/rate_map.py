@@ -22,10 +22,12 @@ import pandas as pd
 import xarray as xr
 
 from hotspot._typing import FloatArray
+from hotspot.data.events import Events
 from hotspot.errors import LeakError, ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.grid.periods import period_days
-from hotspot.models.level import LevelVariance
+from hotspot.models.level import LevelVariance, RateBefore
+from hotspot.models.protocol import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +146,38 @@ class FittedRateMap:
             "x": self.grid.x,
         }
         return xr.DataArray(values, coords, [*leading, "time", "y", "x"])
+
+
+def rates_of(model: Model, events: Events, grid: Grid) -> RateBefore:
+    """What a model's map would have been at any cut-off: a function of the cut-off.
+
+    It gives the rate (ny, nx) per day and its relative variance. Models whose map is cheap offer
+    it as ``rates(events, grid)``, and are spared the past origins from which a fit learns how
+    levels move. Any other model is fitted at the cut-off, and its map is that of the week (for
+    month data the month) that follows.
+
+    Raises
+    ------
+    TooFewEventsError
+        From the function, where nothing was recorded before the cut-off.
+    """
+    if hasattr(model, "rates"):
+        return model.rates(events, grid)
+    ahead = pd.DateOffset(months=1) if events.time_resolution == "month" else pd.Timedelta("7D")
+
+    def rate_before(cutoff: pd.Timestamp) -> tuple[FloatArray, FloatArray]:
+        local = cutoff.tz_convert(events.time_zone)
+        next_period = pd.IntervalIndex.from_breaks([local, local + ahead], closed="left")
+        fitted = model.fit(events, grid, end=cutoff)
+        mean, variance = (
+            np.where(grid.inside, of_period(next_period).to_numpy()[0], 0.0)
+            for of_period in (fitted.expected_count, fitted.count_variance)
+        )
+        beyond_chance = np.maximum(variance - mean, 0.0)
+        relative = np.divide(beyond_chance, mean**2, np.zeros_like(mean), where=mean > 0)
+        return mean / period_days(next_period)[0], relative
+
+    return rate_before
 
 
 def _path(variance: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:

@@ -12,7 +12,7 @@ from hotspot._typing import FloatArray
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.grid.counts import covered_periods
-from hotspot.grid.periods import local_timestamp, make_periods, period_days
+from hotspot.grid.periods import local_timestamp, make_periods
 
 _WINDOW = re.compile(r"^\s*(\d+)\s*(day|week|month|year)s?\s*$")
 
@@ -82,8 +82,12 @@ def arrange(events: Events) -> PastEvents:
     """
     by_month = events.time_resolution == "month"
     recorded = _recorded_stretches(events, by_month)
-    first = ((recorded.left - events.start) / pd.Timedelta(days=1)).to_numpy(float)
-    last = first + period_days(recorded)
+    # Both from the same origin: a begin plus a length may miss the next begin by rounding, and a
+    # month that ends at the cut-off would not count as before it.
+    first, last = (
+        ((edge - events.start) / pd.Timedelta(days=1)).to_numpy(float)
+        for edge in (recorded.left, recorded.right)
+    )
     when, x, y = events.coordinates().T
     slot = np.searchsorted(first, when, side="right") - 1
     keep = (slot >= 0) & (when < last[slot])

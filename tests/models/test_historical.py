@@ -38,6 +38,17 @@ def test_the_window_leaves_out_what_is_older():
     assert fitted.rate[0, 0] == pytest.approx(fitted.rate[0, 1])
 
 
+def test_the_month_that_ends_at_the_cut_off_is_the_last_of_the_window():
+    """Clocks change in March and October: ends in days since the start do not add up exactly."""
+    events = monthly_events(np.ones((24, 1, 2), int))
+    for month in pd.period_range("2019-02", "2020-12", freq="M").astype(str):
+        rate = HistoricalRate("1 month").fit(events, Grid.over(events.region), end=month).rate
+        last = pd.Timestamp(month)
+        edges = pd.DatetimeIndex([last - pd.DateOffset(months=1), last]).tz_localize(LONDON)
+        days = (edges[1] - edges[0]) / pd.Timedelta(days=1)
+        assert rate.sum() == pytest.approx(2 / days)
+
+
 def test_the_total_rate_does_not_depend_on_the_background_share():
     events = monthly_events(np.random.default_rng(1).poisson(2, (12, 3, 3)))
     grid = Grid.over(events.region)

@@ -21,7 +21,9 @@ from hotspot._typing import FloatArray
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
+from hotspot.models.level import RateBefore
 from hotspot.models.protocol import Model
+from hotspot.models.rate_map import rates_of
 from hotspot.models.weights import window_offset
 
 
@@ -186,16 +188,19 @@ class MapBackground:
         grid = window.grid
         cell = grid.cell_of(*window.points.T)
         share = np.empty(len(cell))
+        rate_before = rates_of(self.model, window.events, grid)
         fitted_at = self._refreshed(window)
         ends = pd.DatetimeIndex([*fitted_at[1:], window.end.tz_convert("UTC")])
         first = 0
         for instant, upto in zip(fitted_at, window.stamps.searchsorted(ends), strict=True):
             if upto > first:
-                share[first:upto] = self._shares(window, instant).ravel()[cell[first:upto]]
+                share[first:upto] = self._shares(rate_before, instant, grid).ravel()[
+                    cell[first:upto]
+                ]
             first = upto
         return LaidBackground(
             share / grid.inside_area.ravel()[cell],
-            self._shares(window, window.end),
+            self._shares(rate_before, window.end, grid),
             {
                 "background": type(self.model).__name__,
                 "background_refresh": self.refresh,
@@ -214,12 +219,9 @@ class MapBackground:
             found.append(later)
         return found
 
-    def _shares(self, window: WindowEvents, end: pd.Timestamp) -> FloatArray:
-        fitted = self.model.fit(window.events, window.grid, end=end)
-        day = pd.IntervalIndex.from_breaks([end, end + pd.Timedelta(days=1)], closed="left")
-        expected = fitted.expected_count(day).to_numpy()[0]
-        share = np.where(window.grid.inside, expected, 0.0)
-        return mixed_with_even(share / share.sum(), window.grid, self.background_share)
+    def _shares(self, rate_before: RateBefore, cutoff: pd.Timestamp, grid: Grid) -> FloatArray:
+        rate, _ = rate_before(cutoff)
+        return mixed_with_even(rate / rate.sum(), grid, self.background_share)
 
 
 def mixed_with_even(share: FloatArray, grid: Grid, background_share: float) -> FloatArray:

@@ -9,9 +9,7 @@ import numpy as np
 from hotspot._typing import FloatArray
 from hotspot.errors import ParameterError
 from hotspot.models.backgrounds.base import Background, LaidBackground, WindowEvents
-
-_ROUNDS = 500
-_SETTLED = 1e-5
+from hotspot.models.stacked_map import likeliest_weights
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class StackedBackground:
             window.laid[self] = [part.lay(window, chance) for part in self.parts]
         laid = window.laid[self]
         densities = np.array([part.at_events for part in laid])
-        weights = _likeliest_weights(densities, chance)
+        weights = likeliest_weights(densities, chance)
         return LaidBackground(
             weights @ densities,
             np.tensordot(weights, np.array([part.cell_share for part in laid]), axes=1),
@@ -80,17 +78,3 @@ class StackedBackground:
                 "parts": [dict(part.parameters) for part in laid],
             },
         )
-
-
-def _likeliest_weights(densities: FloatArray, chance: FloatArray) -> FloatArray:
-    """Weights (k,) of densities (k, n) under which the events, so weighed, are likeliest."""
-    weights = np.full(len(densities), 1 / len(densities))
-    for _ in range(_ROUNDS):
-        owed = weights[:, None] * densities
-        owed *= chance / owed.sum(axis=0)
-        new = owed.sum(axis=1) / chance.sum()
-        moved = np.abs(new - weights).max()
-        weights = new
-        if moved < _SETTLED:
-            break
-    return weights
