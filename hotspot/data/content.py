@@ -15,7 +15,7 @@ from pyproj import CRS
 if TYPE_CHECKING:
     from hotspot.data.events import Events
 
-TEXT_COLUMNS = ("offence", "force", "lsoa_code")
+_POINT = ("time", "geometry")
 
 
 def content_hash(events: Events) -> str:
@@ -46,13 +46,13 @@ def table_hash(table: gpd.GeoDataFrame) -> str:
         "time": pd.DatetimeIndex(table["time"]).as_unit("us").asi8,
         "x": np.ascontiguousarray(xy[:, 0]),
         "y": np.ascontiguousarray(xy[:, 1]),
-        **{name: table[name] for name in TEXT_COLUMNS if name in table},
+        **{name: _comparable(table[name]) for name in described_columns(table)},
     }
     whole = hashlib.sha256()
     row, n_rows = np.zeros(len(table), np.int64), 1
     for name, values in columns.items():
         code, distinct = pd.factorize(values, sort=True)
-        if name in TEXT_COLUMNS:
+        if distinct.dtype.kind not in "iufb":
             written = json.dumps([str(one) for one in distinct]).encode()
         else:
             written = distinct.astype(distinct.dtype.newbyteorder("<")).tobytes()
@@ -65,6 +65,18 @@ def table_hash(table: gpd.GeoDataFrame) -> str:
         n_rows *= len(distinct) + 1
     whole.update(np.sort(row).astype("<i8"))
     return whole.hexdigest()
+
+
+def described_columns(table: pd.DataFrame) -> list[str]:
+    """What is known of each event but its time and place: offence, then the rest by name."""
+    names = [name for name in table.columns if name not in _POINT]
+    return sorted(names, key=lambda name: (name != "offence", name))
+
+
+def _comparable(column: pd.Series) -> object:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.DatetimeIndex(column).as_unit("us").asi8
+    return column.to_numpy() if pd.api.types.is_numeric_dtype(column) else column.astype(object)
 
 
 def _name_of(crs: CRS) -> str:

@@ -58,7 +58,8 @@ class Events:
         One row an event: ``time`` (datetime64, UTC; for month data the first instant of
         the month in `time_zone`), ``offence`` (str), ``geometry`` (points, projected
         CRS in metres; EPSG:27700 for London). police.uk data also carry ``force`` and
-        ``lsoa_code``.
+        ``lsoa_code``; a table of your own may carry marks, and ``earliest_time`` where only an
+        interval up to ``time`` is known.
     region : Polygon or MultiPolygon
         The observation window in space, in the CRS of `table`.
     start, end : Timestamp
@@ -102,6 +103,8 @@ class Events:
         place_resolution: float | None = None,
         time: str = "time",
         offence: str = "offence",
+        earliest_time: str | None = None,
+        marks: Iterable[str] = (),
         time_zone: str = "Europe/London",
         coverage: pd.DataFrame | None = None,
         name: str = "unnamed",
@@ -113,8 +116,8 @@ class Events:
         ----------
         table : GeoDataFrame
             One row an event: points in a projected CRS in metres, a column of times and one
-            of offences. ``force`` and ``lsoa_code`` are kept if present, other columns are
-            not carried along.
+            of offences. ``force`` and ``lsoa_code`` are kept if present, other columns only if
+            `marks` names them.
         time_resolution : {"exact", "hour", "day", "month"}
             How finely times were recorded, whatever the column's type. Times are set to the
             first instant of their local hour, day or month.
@@ -129,6 +132,12 @@ class Events:
             estimated as sqrt(area of the region / distinct places).
         time, offence : str
             Names of the columns.
+        earliest_time : str, optional
+            Column of the earliest time at which each event can have happened, where only an
+            interval is known, as of a car parked overnight; `time` is then the latest. An event
+            counts, and may be seen by a model, at its latest time: before it, nobody knew.
+        marks : iterable of str
+            Columns to carry along, such as the kind of premises; text or numbers.
         time_zone : str
             The zone of times without one, and the one in which days and months begin.
         coverage : DataFrame, optional
@@ -184,6 +193,8 @@ class Events:
             time_resolution=time_resolution,
             place_resolution=place_resolution,
             columns=(time, offence),
+            earliest_time=earliest_time,
+            marks=tuple(marks),
             coverage=coverage,
             source=Source(name=name, licence=licence),
         )

@@ -20,7 +20,7 @@ import shapely
 from pyproj import CRS
 
 from hotspot._files import replaced
-from hotspot.data.content import TEXT_COLUMNS
+from hotspot.data.content import described_columns
 from hotspot.data.events import Events, Source
 from hotspot.errors import FileFormatError, HotspotError, MissingFileError
 
@@ -31,7 +31,7 @@ def write_events(events: Events, path: str | os.PathLike[str]) -> None:
     """Write `events` to `path`, whole or not at all."""
     table = events.table
     columns = {"time": pa.array(table["time"], pa.timestamp("us", "UTC"))}
-    columns |= {name: pa.array(table[name], pa.string()) for name in TEXT_COLUMNS if name in table}
+    columns |= {name: _stored(table[name]) for name in described_columns(table)}
     columns["geometry"] = pa.array(shapely.to_wkb(table.geometry.to_numpy()), pa.binary())
     said = json.dumps(_described(events))
     metadata = {
@@ -46,6 +46,12 @@ def write_events(events: Events, path: str | os.PathLike[str]) -> None:
             compression="zstd",
             write_page_checksum=True,
         )
+
+
+def _stored(column: pd.Series) -> pa.Array:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pa.array(column, pa.timestamp("us", "UTC"))
+    return pa.array(column, None if pd.api.types.is_numeric_dtype(column) else pa.string())
 
 
 def read_events(path: str | os.PathLike[str]) -> Events:

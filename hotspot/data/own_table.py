@@ -49,6 +49,8 @@ def events_from_table(
     time_resolution: TimeResolution,
     place_resolution: float | None,
     columns: tuple[str, str],
+    earliest_time: str | None,
+    marks: tuple[str, ...],
     coverage: pd.DataFrame | None,
     source: Source,
 ) -> Events:
@@ -59,7 +61,7 @@ def events_from_table(
         )
     if place_resolution is not None and not 0 <= place_resolution < np.inf:
         raise ParameterError(f"place_resolution must be 0 or more metres, got {place_resolution}.")
-    for column in columns:
+    for column in (*columns, *marks, *([earliest_time] if earliest_time else [])):
         _require_column(table, column)
     _require_points_in_metres(table)
     time = _utc(table[columns[0]], window.time_zone)
@@ -67,7 +69,11 @@ def events_from_table(
     rows = gpd.GeoDataFrame(
         {"time": time, "offence": table[columns[1]].astype(str).to_numpy()},
         geometry=gpd.array.GeometryArray(table.geometry.to_numpy(), crs=table.crs),
-    ).assign(**{name: table[name].to_numpy() for name in _KEPT if name in table})
+    ).assign(**{name: table[name].to_numpy() for name in (*_KEPT, *marks) if name in table})
+    if earliest_time is not None:
+        rows["earliest_time"] = _earliest(
+            table[earliest_time], rows["time"], window.time_zone, time_resolution
+        )
 
     doubts: list[str] = []
     start, end = _time_window(rows["time"], window, time_resolution, doubts)
@@ -103,6 +109,20 @@ def events_from_table(
             dropped=dropped,
         ),
     )
+
+
+def _earliest(
+    column: pd.Series, latest: pd.Series, time_zone: str, resolution: TimeResolution
+) -> pd.Series:
+    """Begins of intervals, none after its end."""
+    earliest = _floored(_utc(column, time_zone), time_zone, resolution)
+    bad = (earliest.to_numpy() > latest.to_numpy()).sum()
+    if bad:
+        raise DateError(
+            f"In {bad:,} rows column {column.name!r} is later than the time by which the event "
+            "had happened. Drop these rows or set it to that time, and count them."
+        )
+    return earliest
 
 
 def _require_column(table: gpd.GeoDataFrame, column: str) -> None:

@@ -290,7 +290,7 @@ class TestRefusals:
     def test_options_that_make_no_sense(self):
         with pytest.raises(ParameterError, match="background must be a Background"):
             SelfExciting(background="kernel")
-        with pytest.raises(ParameterError, match="lag must be a ExponentialLag"):
+        with pytest.raises(ParameterError, match="lag must be one of ExponentialLag, PowerLawLag"):
             SelfExciting(lag=GaussianDisplacement(3.0))
         with pytest.raises(ParameterError, match="shortest_lag must be"):
             SelfExciting(shortest_lag=-1.0)

@@ -11,14 +11,14 @@ from hotspot._numba.exponential_memory import faded_counts_in_order, faded_sums
 from hotspot.models.parts.displacement import GaussianDisplacement
 from hotspot.models.parts.lag import ExponentialLag
 from hotspot.models.self_exciting.climb import Limits, maximise
+from hotspot.models.self_exciting.em import em_step
 from hotspot.models.self_exciting.likelihood import (
     Likelihood,
     Parts,
     Record,
-    em_step,
     triggered_sums,
 )
-from hotspot.models.triggering.edge_mass import RegionMass
+from hotspot.models.triggering.mass_inside import MassInside
 from tests.models.self_exciting_cases import SQUARE, branching_process
 from tests.reference.self_exciting import exponential, gaussian, triggered_intensity
 
@@ -36,7 +36,7 @@ def record_of(rows, *, history_days=0.0, days=100.0, shortest_lag=0.0):
         first=int((t < 0).sum()),
         end=days - history_days,
         shortest_lag=shortest_lag,
-        mass=RegionMass.of(rows[:, 1:], SQUARE),
+        mass=MassInside.of(rows[:, 1:], SQUARE),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Limits:
 
     low: FloatArray
     high: FloatArray
-    reasons: Sequence[tuple[str, str]]
+    reasons: Sequence[tuple[str | None, str | None]]
 
     @property
     def free(self) -> BoolArray:
@@ -67,7 +67,17 @@ class Limits:
             vector, self.low, self.high, self.reasons, strict=True
         ):
             if low < high and (value < low + _CLOSE or value > high - _CLOSE):
-                raise EstimateOnBoundError(at_low if value < low + _CLOSE else at_high, trace=trace)
+                reason = at_low if value < low + _CLOSE else at_high
+                if reason is not None:
+                    raise EstimateOnBoundError(reason, trace=trace)
+
+    def settled(self, vector: FloatArray) -> Limits:
+        """The same, holding numbers that may end on a limit and did."""
+        ended = (vector < self.low + _CLOSE) | (vector > self.high - _CLOSE)
+        ended &= np.array([at_low is None for at_low, _ in self.reasons])
+        return replace(
+            self, low=np.where(ended, vector, self.low), high=np.where(ended, vector, self.high)
+        )
 
 
 def maximise(
@@ -108,11 +118,13 @@ def maximise(
         inside.sort(key=lambda vector: climb(vector)[0])
     best = min((climb.run(vector, limits) for vector in inside[:runs]), key=lambda run: run.fun)
     limits.refuse_bound(best.x, tuple(trace))
+    limits = limits.settled(best.x)
     vector, covariance = _newton(climb, best.x, limits)
     found = starts[0].with_vector(vector)
-    if found.productivity >= 1:
+    ratio = likelihood.branching_ratio(found)
+    if ratio >= 1:
         raise ExplosiveError(
-            f"The likelihood is highest where each event triggers {found.productivity:.2f} others, "
+            f"The likelihood is highest where each event triggers {ratio:.2f} others, "
             "so that records would grow without end. The background is too poor, the window too "
             "short, or rows repeat: give a background that varies in place, and drop duplicates.",
             trace=tuple(trace),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,14 +12,19 @@ import pandas as pd
 import xarray as xr
 
 from hotspot._checks import require_generator, require_level
-from hotspot._numba.exponential_memory import faded_sums
 from hotspot._typing import FloatArray
 from hotspot.errors import LeakError, ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.models.backgrounds.base import LaidBackground
 from hotspot.models.self_exciting.climb import Estimate
+from hotspot.models.self_exciting.estimates import (
+    ScaledEstimate,
+    curve,
+    described,
+    scaled_estimates,
+)
 from hotspot.models.self_exciting.futures import future_events, redraw, root_of
-from hotspot.models.self_exciting.likelihood import Likelihood, Parts, Record
+from hotspot.models.self_exciting.likelihood import Likelihood, Parts, Record, arrived_by
 from hotspot.models.self_exciting.moments import Past, excess_variance, expected_by_step, step_edges
 
 _VALUES_AT_ONCE = 1 << 22
@@ -46,6 +51,8 @@ class FittedSelfExciting:
         Of the events it was fitted to.
     held : tuple of str
         Parts that were given and not estimated.
+    mark_levels : dict
+        Levels of each mark that is not a number; the first is the baseline.
 
     Examples
     --------
@@ -73,6 +80,8 @@ class FittedSelfExciting:
     time_resolution: str
     place_resolution: float
     held: tuple[str, ...] = ()
+    mark_levels: Mapping[str, list] = field(default_factory=dict)
+    mark_names: tuple[str, ...] = ()
     name: str = "SelfExciting"
     interval_kind: str = (
         "chance, families of events, and the uncertainty of the parameters; not that the level of "
@@ -85,11 +94,10 @@ class FittedSelfExciting:
         parts = self.estimate.parts
         return {
             "background_per_day": parts.background_rate,
-            "branching_ratio": parts.productivity,
-            "lag": type(parts.lag).__name__,
-            "mean_lag_days": 1 / parts.lag.rate,
-            "displacement": type(parts.displacement).__name__,
-            "displacement_metres": parts.displacement.sd,
+            "branching_ratio": self.branching_ratio,
+            **described("lag", parts.lag),
+            **described("displacement", parts.displacement),
+            **self._described_marks(),
             "shortest_lag_days": self.record.shortest_lag,
             "place_cell_metres": self.record.place_cell,
             "held": list(self.held),
@@ -106,14 +114,30 @@ class FittedSelfExciting:
 
     @property
     def covariance(self) -> pd.DataFrame:
-        """Inverse of the observed information, of the logarithms of the parameters."""
-        names = list(self._natural)
+        """Inverse of the observed information, on the scale that was optimised.
+
+        That is the logarithms of rates and scales, of exponents above the least, of a step's weight
+        over the first's, and the coefficients of marks.
+        """
+        names = [one.name for one in self._estimates]
         return pd.DataFrame(self.estimate.covariance, names, names)
 
     @property
     def branching_ratio(self) -> float:
-        """Mean number of events that one triggers directly, wherever they fall; unitless."""
-        return self.estimate.parts.productivity
+        """Mean number of events that one of the window triggers directly, wherever; unitless."""
+        return self._likelihood.branching_ratio(self.estimate.parts)
+
+    @property
+    def branching_ratio_error(self) -> float:
+        """Standard error of the branching ratio, from the observed information."""
+        by_vector = np.zeros(len(self.estimate.covariance))
+        by_vector[1] = 1.0
+        if self.mark_names:
+            factors = self.record.factors(self.estimate.parts)[self.record.first :]
+            design = self.record.design[self.record.first :]
+            by_vector[-design.shape[1] :] = factors @ design / factors.sum()
+        variance = by_vector @ self.estimate.covariance @ by_vector
+        return float(self.branching_ratio * np.sqrt(variance))
 
     def branching_ratio_interval(self, level: float = 0.9) -> tuple[float, float]:
         r"""Bounds of the branching ratio, from its standard error.
@@ -134,8 +158,7 @@ class FittedSelfExciting:
         require_level(level)
         from scipy.special import chdtri, ndtri
 
-        error = self.branching_ratio * np.sqrt(self.estimate.covariance[1, 1])
-        reach = ndtri(0.5 + level / 2) * error
+        reach = ndtri(0.5 + level / 2) * self.branching_ratio_error
         freedom = np.count_nonzero(np.diag(self.estimate.covariance)[1:])
         rejected = 2 * self.gain_over_background * self.record.n > chdtri(freedom, 1 - level)
         low = max(self.branching_ratio - reach, 0.0) if rejected else 0.0
@@ -153,6 +176,54 @@ class FittedSelfExciting:
         In sample. A poor background makes it large: triggering repairs what the background lacks.
         """
         return (self.log_likelihood - self._likelihood.background_only()) / self.record.n
+
+    def lag_curve(self, days: FloatArray, *, level: float = 0.9) -> pd.DataFrame:
+        """The fitted density of the lag, counted from the shortest on, with its band.
+
+        Parameters
+        ----------
+        days : (n,) float64
+        level : float
+            Of the band, which holds at each lag by itself.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``density``, ``low``, ``high``, per day; indexed by the days. Without a band,
+            the bounds being the density, where the lag was held.
+
+        Raises
+        ------
+        ParameterError
+            If a lag is negative or not finite, or `level` outside (0, 1).
+        """
+        return self._curve("lag", days, level)
+
+    def displacement_curve(self, metres: FloatArray, *, level: float = 0.9) -> pd.DataFrame:
+        """The fitted density of the displacement by distance, with its band.
+
+        As :meth:`lag_curve`; per square metre, indexed by the metres.
+
+        Raises
+        ------
+        ParameterError
+            If a distance is negative or not finite, or `level` outside (0, 1).
+        """
+        return self._curve("displacement", metres, level)
+
+    def _curve(self, name: str, at: FloatArray, level: float) -> pd.DataFrame:
+        require_level(level)
+        from scipy.special import ndtri
+
+        at = np.asarray(at, float)
+        if at.ndim != 1 or not (np.isfinite(at) & (at >= 0)).all():
+            raise ParameterError("Give a flat array of finite numbers, 0 or more.")
+        _, lag, displacement, marks = self.estimate.parts.cuts()
+        where = slice(lag, displacement) if name == "lag" else slice(displacement, marks)
+        part = getattr(self.estimate.parts, name)
+        found = curve(part, self.estimate.covariance[where, where], at, z=ndtri(0.5 + level / 2))
+        index = pd.Index(at, name="days" if name == "lag" else "metres")
+        return pd.DataFrame(dict(zip(("density", "low", "high"), found, strict=True)), index)
 
     def time_rescaled_residuals(self) -> FloatArray:
         r"""Expected number of events between each event of the window and the one before.
@@ -268,19 +339,19 @@ class FittedSelfExciting:
         from scipy.special import ndtri
 
         z = ndtri(0.5 + level / 2)
-        errors = np.sqrt(np.diag(self.estimate.covariance))
         lines = [
             f"{self.name}: {self.record.n:,} events from {self.window_start:%Y-%m-%d} to "
             f"{self.data_cutoff:%Y-%m-%d %H:%M %Z}",
-            f"  {'':<28}{'estimate':>10}{'std. error':>12}{f'{level:.0%} interval':>24}",
+            f"  {'':<36}{'estimate':>10}{'std. error':>12}{f'{level:.0%} interval':>24}",
         ]
-        for (name, value), error in zip(self._natural.items(), errors, strict=True):
-            low, high = value * np.exp(-z * error), value * np.exp(z * error)
-            if name == "branching ratio":
-                low, high = self.branching_ratio_interval(level)
-            lines.append(
-                f"  {name:<28}{value:>10.4g}{value * error:>12.3g}{low:>13.4g}{high:>11.4g}"
-            )
+        rows = [one.row(z) for one in self._estimates]
+        low, high = self.branching_ratio_interval(level)
+        ratio = ("branching ratio", self.branching_ratio, self.branching_ratio_error, low, high)
+        rows[1:2] = [ratio, rows[1]] if self.mark_names else [ratio]
+        lines += [
+            f"  {name:<36}{value:>10.4g}{error:>12.3g}{low:>13.4g}{high:>11.4g}"
+            for name, value, error, low, high in rows
+        ]
         lines += [
             f"  log-likelihood {self.log_likelihood:.2f}; {self.gain_over_background:.4f} nats an "
             "event above the background alone, in sample",
@@ -293,14 +364,16 @@ class FittedSelfExciting:
         return "\n".join(lines)
 
     @property
-    def _natural(self) -> dict[str, float]:
-        parts = self.estimate.parts
-        return {
-            "background per day": parts.background_rate,
-            "branching ratio": parts.productivity,
-            "lag rate per day": parts.lag.rate,
-            "displacement in metres": parts.displacement.sd,
-        }
+    def _estimates(self) -> list[ScaledEstimate]:
+        return scaled_estimates(
+            self.estimate.parts, self.estimate.covariance, marks=self.mark_names
+        )
+
+    def _described_marks(self) -> dict[str, object]:
+        if not self.mark_names:
+            return {}
+        found = dict(zip(self.mark_names, self.estimate.parts.marks.tolist(), strict=True))
+        return {"marks": found, "productivity": self.estimate.parts.productivity}
 
     @cached_property
     def _likelihood(self) -> Likelihood:
@@ -316,13 +389,11 @@ class FittedSelfExciting:
     def _expected_until(self, asked: FloatArray) -> FloatArray:
         """Expected events from the begin of the window to each time; ascending, days."""
         record, parts = self.record, self.estimate.parts
-        mass = record.mass.at(parts.displacement.sd)[0]
-        heard = record.t + record.shortest_lag
+        mass = record.mass.at(parts.displacement)[0] * record.factors(parts)
+        times, event, share = record.roll.sources()
 
         def triggered(until: FloatArray) -> FloatArray:
-            so_far = np.concatenate([[0.0], np.cumsum(mass)])
-            so_far = so_far[np.searchsorted(heard, until, side="left")]
-            return so_far - faded_sums(heard, mass, until, parts.lag.rate)
+            return arrived_by(parts.lag, times + record.shortest_lag, share * mass[event], until)
 
         instants = self.window_start + pd.to_timedelta(asked, unit="D")
         days = asked

@@ -1,60 +1,99 @@
-r"""The log-likelihood of a self-exciting model, its gradient, and the EM algorithm as a check.
+r"""The log-likelihood of a self-exciting model, and its gradient.
 
 For events i of the window [0, T), after a history of events at t < 0 that trigger but are not
 explained,
 
 .. math::
    \ell = \sum_{i :\, t_i \ge 0} \log \Bigl( B u_i + \theta S_i \Bigr)
-          - B \int_0^T \nu - \theta \sum_j m_j \bigl[ G(T - t_j) - G(-t_j) \bigr],
-   \qquad S_i = \sum_{t_j + d < t_i} g(t_i - d - t_j)\, h(s_i - s_j)
+          - B \int_0^T \nu - \theta \sum_j w_j m_j \bigl[ G(T - t_j) - G(-t_j) \bigr],
+   \qquad S_i = \sum_{t_j + d < t_i} w_j \, g(t_i - d - t_j)\, h(s_i - s_j)
 
-with u the background's shape at the event, m the mass of h inside the region, g and G the lag's
-density and integral (counted from the shortest lag d). Parameters are a vector: log B, log θ,
-then the vectors of the lag and of the displacement.
+with u the background's shape at the event, w what an event's marks multiply its productivity by,
+m the mass of h inside the region, g and G the lag's density and integral (counted from the
+shortest lag d). Parameters are a vector: log B, log θ, the vectors of the lag and of the
+displacement, and the marks' coefficients. With several offences B and θ are a vector and a matrix,
+and S is a sum for each offence that triggers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from hotspot._typing import FloatArray
-from hotspot.errors import ConvergenceError
-from hotspot.models.parts.displacement import GaussianDisplacement
-from hotspot.models.parts.lag import ExponentialLag
-from hotspot.models.triggering.edge_mass import RegionMass
-from hotspot.models.triggering.sums import triggered_intensity
+from hotspot._numba.exponential_memory import faded_sums
+from hotspot._typing import FloatArray, IntArray
+from hotspot.models.parts.displacement import Displacement, GaussianDisplacement
+from hotspot.models.parts.lag import ExponentialLag, Lag
+from hotspot.models.self_exciting.roll import Roll, rolled
+from hotspot.models.triggering.mass_inside import MassInside
+from hotspot.models.triggering.sums import offspring_totals, triggered_intensity
+
+_AT_ONCE = 1 << 22
+_NO_MARKS = np.empty(0)
 
 
 class Parts(NamedTuple):
-    """One value of every parameter."""
+    """One value of every parameter.
 
-    background_rate: float  # B, events per day
-    productivity: float  # theta
-    lag: ExponentialLag
-    displacement: GaussianDisplacement
+    With M offences `background_rate` is (M,) and `productivity` (M, M), whose row is the offence
+    that triggers; with one, both are numbers.
+    """
+
+    background_rate: float | FloatArray  # B, events per day
+    productivity: float | FloatArray  # theta, of an event whose marks are all at their baseline
+    lag: Lag
+    displacement: Displacement
+    marks: FloatArray = _NO_MARKS  # coefficients of the marks, by which log productivity changes
+
+    @property
+    def kinds(self) -> int:
+        """M, the number of offences."""
+        return np.size(self.background_rate)
 
     @property
     def vector(self) -> FloatArray:
         """On the scale that is optimised."""
         return np.concatenate(
             [
-                np.log([self.background_rate, self.productivity]),
+                np.log(np.ravel(self.background_rate)),
+                np.log(np.ravel(self.productivity)),
                 self.lag.vector,
                 self.displacement.vector,
+                self.marks,
             ]
         )
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each number of `vector` is."""
+        m = self.kinds
+        return (
+            *("log background",) * m,
+            *("log productivity",) * m**2,
+            *(f"lag: {name}" for name in self.lag.names),
+            *(f"displacement: {name}" for name in self.displacement.names),
+            *("mark",) * self.marks.size,
+        )
+
+    def cuts(self) -> list[int]:
+        """Where productivity, lag, displacement and marks begin in `vector`."""
+        m = self.kinds
+        sizes = [m, m**2, len(self.lag.names), len(self.displacement.names)]
+        return np.cumsum(sizes).tolist()
+
     def with_vector(self, vector: FloatArray) -> Parts:
         """The same kinds of parts at another place."""
-        cut = 2 + len(self.lag.names)
+        rate, theta, lag, displacement, marks = np.split(np.asarray(vector, float), self.cuts())
+        rate, theta = np.exp(rate), np.exp(theta)
         return Parts(
-            float(np.exp(vector[0])),
-            float(np.exp(vector[1])),
-            self.lag.with_vector(vector[2:cut]),
-            self.displacement.with_vector(vector[cut:]),
+            float(rate[0]) if self.kinds == 1 else rate,
+            float(theta[0]) if self.kinds == 1 else theta.reshape(self.kinds, self.kinds),
+            self.lag.with_vector(lag),
+            self.displacement.with_vector(displacement),
+            marks,
         )
 
 
@@ -65,7 +104,8 @@ class Record:
     Attributes
     ----------
     t : (m,) float64
-        Days since the window began; negative in the history before it.
+        Days since the window began; negative in the history before it. Of an event known only to
+        an interval, its end.
     x, y : (m,) float64
         Metres.
     first : int
@@ -74,12 +114,18 @@ class Record:
         T, the length of the window; days.
     shortest_lag : float
         d; days.
-    mass : RegionMass
+    mass : MassInside
         Of all m events.
     place_cell : float
         Side of the squares to whose centres x and y were set, 0 for exact places; metres.
     workers : int
         Threads.
+    earliest : (m,) float64 or None
+        Begin of the interval in which each event happened; None where times are known.
+    design : (m, k) float64 or None
+        What each event's marks multiply the coefficients by; None without marks.
+    kind : (m,) int64 or None
+        Which offence each event is; None where there is one.
     """
 
     t: FloatArray
@@ -88,14 +134,40 @@ class Record:
     first: int
     end: float
     shortest_lag: float
-    mass: RegionMass
+    mass: MassInside
     place_cell: float = 0.0
     workers: int = 1
+    earliest: FloatArray | None = None
+    design: FloatArray | None = None
+    kind: IntArray | None = None
 
     @property
     def n(self) -> int:
         """Events in the window."""
         return self.t.size - self.first
+
+    @cached_property
+    def roll(self) -> Roll:
+        """Who is heard, who hears, in order of time."""
+        return rolled(self.t, self.earliest, first=self.first, shortest_lag=self.shortest_lag)
+
+    @property
+    def window_kind(self) -> IntArray:
+        """Which offence each event of the window is; (n,)."""
+        return np.zeros(self.n, np.int64) if self.kind is None else self.kind[self.first :]
+
+    def factors(self, parts: Parts) -> FloatArray:
+        """What each event's marks multiply the productivity by; (m,)."""
+        if self.design is None:
+            return np.ones(self.t.size)
+        return np.exp(self.design @ parts.marks)
+
+    def weights_by_kind(self, parts: Parts) -> list[FloatArray]:
+        """For each offence, the factors of its events and 0 for the others; (m,) each."""
+        factors = self.factors(parts)
+        if self.kind is None:
+            return [factors]
+        return [factors * (self.kind == kind) for kind in range(parts.kinds)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,165 +179,229 @@ class Likelihood:
     record : Record
     at_events : (n,) float64
         u ν at the events of the window; per square metre.
-    days : float
-        Integral of ν over the window.
+    days : float or (M,) float64
+        Integral of ν over the window; days.
     """
 
     record: Record
     at_events: FloatArray
-    days: float
+    days: float | FloatArray
 
     def value_and_gradient(self, parts: Parts) -> tuple[float, FloatArray]:
         """The log-likelihood, and its derivatives by ``parts.vector``."""
-        sums, slopes = triggered_sums(self.record, parts)
-        expected, expected_slopes = expected_per_productivity(self.record, parts)
-        background = parts.background_rate * self.at_events
-        theta = parts.productivity
-        intensity = background + theta * sums
-        value = np.log(intensity).sum()
-        value -= parts.background_rate * self.days + theta * expected
-        by_background = (background / intensity).sum() - parts.background_rate * self.days
-        by_theta = theta * ((sums / intensity).sum() - expected)
-        by_parts = theta * ((slopes / intensity).sum(axis=1) - expected_slopes)
-        return float(value), np.concatenate([[by_background, by_theta], by_parts])
+        record, kind = self.record, self.record.window_kind
+        rate, theta = np.atleast_1d(parts.background_rate), np.atleast_2d(parts.productivity)
+        weights = record.weights_by_kind(parts)
+        found = [triggered_sums(record, parts, weight) for weight in weights]
+        sums = np.stack([one[0] for one in found])
+        expected, expected_slopes, by_event = expected_per_productivity(record, parts, weights)
+        background = rate[kind] * self.at_events
+        intensity = background + _row_dot(theta[:, kind], sums)
+        outgoing = theta.sum(axis=1)
+        value = np.log(intensity).sum() - (rate * self.days).sum() - outgoing @ expected
+        by_background = np.bincount(kind, background / intensity, rate.size) - rate * self.days
+        by_theta = [
+            [row[to] * (np.sum((one / intensity)[kind == to]) - total) for to in range(rate.size)]
+            for row, one, total in zip(theta, sums, expected, strict=True)
+        ]
+        by_parts = sum(
+            one[1] @ (row[kind] / intensity) - total * slopes
+            for row, one, total, slopes in zip(theta, found, outgoing, expected_slopes, strict=True)
+        )
+        gradient = [by_background, np.ravel(by_theta), by_parts]
+        if record.design is not None:
+            gradient.append(self._by_marks(parts, weights, 1 / intensity, by_event))
+        return float(value), np.concatenate(gradient)
+
+    def _by_marks(self, parts, weights, share, by_event) -> FloatArray:
+        """Of each event what its offspring are, less what they were expected to be."""
+        record = self.record
+        theta = np.atleast_2d(parts.productivity)
+        total = np.zeros(record.t.size)
+        for row, weight in zip(theta, weights, strict=True):
+            heard = recorded_offspring(record, parts, row[record.window_kind] * share)
+            total += weight * (heard - row.sum() * by_event)
+        return record.design.T @ total
 
     def value(self, parts: Parts) -> float:
         """The log-likelihood alone."""
-        sums, _ = triggered_sums(self.record, parts, slopes=False)
-        expected, _ = expected_per_productivity(self.record, parts)
-        intensity = parts.background_rate * self.at_events + parts.productivity * sums
-        total = parts.background_rate * self.days + parts.productivity * expected
-        return float(np.log(intensity).sum() - total)
+        weights = self.record.weights_by_kind(parts)
+        expected, _, _ = expected_per_productivity(self.record, parts, weights)
+        background, triggered = self.intensities(parts)
+        total = np.sum(parts.background_rate * np.asarray(self.days))
+        total += np.atleast_2d(parts.productivity).sum(axis=1) @ expected
+        return float(np.log(background + triggered).sum() - total)
+
+    def intensities(self, parts: Parts) -> tuple[FloatArray, FloatArray]:
+        """What the background, and what earlier events, expect at each event; (n,) each."""
+        record, kind = self.record, self.record.window_kind
+        theta = np.atleast_2d(parts.productivity)
+        triggered = sum(
+            row[kind] * triggered_sums(record, parts, weight, slopes=False)[0]
+            for row, weight in zip(theta, record.weights_by_kind(parts), strict=True)
+        )
+        return np.atleast_1d(parts.background_rate)[kind] * self.at_events, triggered
+
+    def branching_ratio(self, parts: Parts) -> float:
+        """Mean number of events that one of the window triggers; of several offences, the spectral
+        radius of the matrix of such means, below 1 if records do not grow without end.
+        """
+        means = self.mean_factors(parts)[:, None] * np.atleast_2d(parts.productivity)
+        return float(np.abs(np.linalg.eigvals(means)).max())
+
+    def mean_factors(self, parts: Parts) -> FloatArray:
+        """Mean of what marks multiply productivity by, over the window's events of each offence."""
+        kind, factors = self.record.window_kind, self.record.factors(parts)[self.record.first :]
+        return np.bincount(kind, factors, parts.kinds) / np.bincount(kind, minlength=parts.kinds)
 
     def background_only(self) -> float:
-        """The log-likelihood without triggering, at its best background rate, n / days."""
-        rate = self.record.n / self.days
-        return float(np.log(rate * self.at_events).sum() - self.record.n)
+        """The log-likelihood without triggering, at its best background rates, n / days."""
+        kind, n = self.record.window_kind, np.bincount(self.record.window_kind)
+        rate = n / self.days
+        return float(np.log(rate[kind] * self.at_events).sum() - n.sum())
 
     def chance_background(self, parts: Parts) -> FloatArray:
         """Chance that each event of the window was not triggered; (n,)."""
-        sums, _ = triggered_sums(self.record, parts, slopes=False)
-        background = parts.background_rate * self.at_events
-        return background / (background + parts.productivity * sums)
+        background, triggered = self.intensities(parts)
+        return background / (background + triggered)
+
+
+def _row_dot(a: FloatArray, b: FloatArray) -> FloatArray:
+    return a[0] * b[0] if len(a) == 1 else (a * b).sum(axis=0)
 
 
 def triggered_sums(
-    record: Record, parts: Parts, *, slopes: bool = True
+    record: Record, parts: Parts, weight: FloatArray | None = None, *, slopes: bool = True
 ) -> tuple[FloatArray, FloatArray]:
-    """S at the events of the window, per day per m², and its derivatives by the parts' vectors."""
-    events = np.stack([record.t, record.x, record.y, np.ones(record.t.size)])
-    wanted = np.arange(record.first, record.t.size)
-    if record.shortest_lag > 0:
-        events, wanted = _with_listeners(events, record)
-    seen, share = _seen(record, parts.displacement)
+    """S at the events of the window, per day per m², and its derivatives by the parts' vectors.
+
+    Only events of positive `weight` (m,), by default all, are heard.
+    """
+    roll = record.roll
+    seen, chain = _seen(record, parts)
     found = triggered_intensity(
-        *events[:3],
-        productivity=events[3],
+        roll.t,
+        record.x[roll.event],
+        record.y[roll.event],
+        productivity=roll.share if weight is None else roll.share * weight[roll.event],
         lag=parts.lag,
         displacement=seen,
         derivatives=slopes,
         workers=record.workers,
     )
-    if not slopes:
-        return found.intensity[wanted], np.empty((0, record.n))
-    return found.intensity[wanted], found.derivatives[:, wanted] * np.array([[1.0], [share]])
+    sums = roll.averaged(found.intensity)
+    derivatives = (
+        np.stack([roll.averaged(row) for row in found.derivatives]) * chain[:, None]
+        if slopes
+        else np.empty((0, record.n))
+    )
+    if roll.own_lag.size:
+        heard = roll.own_share if weight is None else roll.own_share * weight[roll.own_event]
+        own, own_slopes = _own(roll, parts.lag, seen)
+        sums -= roll.own_total(heard * own)
+        for row, slope in zip(derivatives, own_slopes * chain[:, None], strict=False):
+            row -= roll.own_total(heard * slope)
+        sums = np.maximum(sums, 0.0)
+    return sums, derivatives
 
 
-def _seen(record: Record, displacement: GaussianDisplacement) -> tuple[GaussianDisplacement, float]:
+def recorded_offspring(record: Record, parts: Parts, share: FloatArray) -> FloatArray:
+    """Sum over later events of `share` (n,) times the density of being triggered by each; (m,)."""
+    roll = record.roll
+    seen, _ = _seen(record, parts)
+    heard = offspring_totals(
+        roll.t,
+        record.x[roll.event],
+        record.y[roll.event],
+        weights=roll.spread(share),
+        lag=parts.lag,
+        displacement=seen,
+        workers=record.workers,
+    )
+    total = np.bincount(roll.event, roll.share * heard, record.t.size)
+    if roll.own_lag.size:
+        own = _own(roll, parts.lag, seen)[0] * roll.own_share
+        own *= share[roll.own_event - record.first]
+        total -= np.bincount(roll.own_event, own, record.t.size)
+    return total
+
+
+def _own(roll: Roll, lag: Lag, seen: Displacement) -> tuple[FloatArray, FloatArray]:
+    """What an event of uncertain time would add to itself, and its derivatives."""
+    none = np.zeros(1)
+    g, h = lag.value(roll.own_lag), seen.value(none)
+    slopes = [lag.value_derivatives(roll.own_lag) * h, seen.value_derivatives(none) * g]
+    return g * h, np.concatenate(slopes)
+
+
+def seen_displacement(record: Record, displacement: Displacement) -> tuple[Displacement, float]:
     """The displacement between squares, and the derivative of its log sd by that of the true.
 
     Two places known only to a square of side a differ by an error of variance a² / 6 along each
     axis: the density between centres is, but for its shape, the mean over both squares.
     """
+    if record.place_cell == 0 or not isinstance(displacement, GaussianDisplacement):
+        return displacement, 1.0
     sd = float(np.hypot(displacement.sd, record.place_cell / np.sqrt(6)))
     return GaussianDisplacement(sd), (displacement.sd / sd) ** 2
 
 
-def _with_listeners(events: FloatArray, record: Record) -> tuple[FloatArray, np.ndarray]:
-    """Each event of the window a second time, so much earlier, hearing others but not heard."""
-    heard = events[:, record.first :].copy()
-    heard[0] -= record.shortest_lag
-    heard[3] = 0.0
-    both = np.concatenate([events, heard], axis=1)
-    order = np.argsort(both[0], kind="stable")
-    place = np.empty(order.size, np.int64)
-    place[order] = np.arange(order.size)
-    return np.ascontiguousarray(both[:, order]), place[events.shape[1] :]
+def _seen(record: Record, parts: Parts) -> tuple[Displacement, FloatArray]:
+    seen, by_true = seen_displacement(record, parts.displacement)
+    chain = np.repeat([1.0, by_true], [len(parts.lag.names), len(parts.displacement.names)])
+    return seen, chain
 
 
-def expected_per_productivity(record: Record, parts: Parts) -> tuple[float, FloatArray]:
-    """Expected triggered events of the window for a productivity of 1, and its derivatives."""
-    weight, lag_slopes = window_share(record, parts)
-    mass, slope = record.mass.at(parts.displacement.sd)
-    return float(weight @ mass), np.append(lag_slopes @ mass, weight @ slope)
+def expected_per_productivity(
+    record: Record, parts: Parts, weights: list[FloatArray]
+) -> tuple[FloatArray, list[FloatArray], FloatArray]:
+    """Expected triggered events of the window for a productivity of 1.
+
+    Returns
+    -------
+    expected : (M,) float64
+        From the events of each offence.
+    slopes : list of M (p,) float64
+        Derivatives by the vectors of lag and displacement.
+    by_event : (m,) float64
+        From each event, but for its marks.
+    """
+    share, lag_slopes = window_share(record, parts)
+    mass, mass_slopes = record.mass.at(parts.displacement)
+    by_event = share * mass
+    slopes = [
+        np.concatenate([lag_slopes @ (weight * mass), mass_slopes @ (weight * share)])
+        for weight in weights
+    ]
+    return np.array([weight @ by_event for weight in weights]), slopes, by_event
 
 
 def window_share(record: Record, parts: Parts) -> tuple[FloatArray, FloatArray]:
     """Share of what each event triggers that comes in the window; by the lag's vector too."""
-    until = record.end - record.t - record.shortest_lag
+    t, _, _ = record.roll.sources()
+    until = record.end - t - record.shortest_lag
     weight, slopes = parts.lag.integral(until), parts.lag.integral_derivatives(until)
-    before = -record.t[: record.first] - record.shortest_lag
-    weight[: record.first] -= parts.lag.integral(before)
-    slopes[:, : record.first] -= parts.lag.integral_derivatives(before)
-    return weight, slopes
+    history = t < 0
+    before = -t[history] - record.shortest_lag
+    weight[history] -= parts.lag.integral(before)
+    slopes[:, history] -= parts.lag.integral_derivatives(before)
+    back = record.roll.by_event
+    return back(weight), np.stack([back(row) for row in slopes])
 
 
-def em_step(likelihood: Likelihood, parts: Parts) -> Parts:
-    r"""One step of expectation and maximisation; never lowers the log-likelihood.
+def arrived_by(lag: Lag, begin: FloatArray, weight: FloatArray, until: FloatArray) -> FloatArray:
+    r"""How much of what begins at given times has come by others,
+    :math:`\sum_j w_j G(u - b_j)`; ascending times, days.
 
-    The expectation gives each pair of events the chance that one triggered the other. Of these only
-    the sums of chances, of lags and of squared distances are needed, and they are
-    derivatives of S. The maximisation solves for B and θ, and climbs numerically in the lag's
-    rate and the displacement's standard deviation, because the ends of the window and of the region
-    leave no formula for them.
-
-    References
-    ----------
-    Veen, A., & Schoenberg, F. P. (2008). Estimation of space-time branching process models in
-    seismology using an EM-type algorithm. Journal of the American Statistical Association, 103,
-    614-624. https://doi.org/10.1198/016214508000000148
+    O(n) for an exponential lag, which forgets; O(n²) for others.
     """
-    from scipy.optimize import minimize
-
-    record = likelihood.record
-    sums, slopes = triggered_sums(record, parts)
-    background = parts.background_rate * likelihood.at_events
-    scale = parts.productivity / (background + parts.productivity * sums)
-    triggered = float((scale * sums).sum())
-    # By log rate: S - rate x (sum of lags); by log sd, as seen: (sum of squares) / sd² - 2 S.
-    lags = float((scale * (sums - slopes[0])).sum()) / parts.lag.rate
-    seen, share = _seen(record, parts.displacement)
-    squares = float((scale * (slopes[1] / share + 2 * sums)).sum()) * seen.sd**2
-
-    def loss(free: FloatArray) -> tuple[float, FloatArray]:
-        moved = parts.with_vector(np.concatenate([parts.vector[:2], free]))
-        expected, by_parts = expected_per_productivity(record, moved)
-        there, by_sd = _seen(record, moved.displacement)
-        rate, precision = moved.lag.rate, there.sd**-2
-        value = triggered * (free[0] - 2 * np.log(there.sd) - np.log(expected))
-        value -= rate * lags + 0.5 * precision * squares
-        slope = triggered * (np.array([1.0, -2.0 * by_sd]) - by_parts / expected)
-        slope += [-rate * lags, precision * squares * by_sd]
-        return -value / triggered, -slope / triggered
-
-    start = parts.vector[2:]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B")
-    if found.fun > loss(start)[0]:
-        raise ConvergenceError(f"An EM step failed to climb: {found.message}", trace=found)
-    moved = parts.with_vector(np.concatenate([parts.vector[:2], found.x]))
-    expected, _ = expected_per_productivity(record, moved)
-    return replace_rates(
-        moved,
-        float((background / (background + parts.productivity * sums)).sum()) / likelihood.days,
-        triggered / expected,
-    )
-
-
-def replace_rates(parts: Parts, background_rate: float, productivity: float) -> Parts:
-    """The same lag and displacement with other rates."""
-    return parts._replace(background_rate=background_rate, productivity=productivity)
-
-
-def with_background(likelihood: Likelihood, at_events: FloatArray, days: float) -> Likelihood:
-    """The same record over another background."""
-    return replace(likelihood, at_events=at_events, days=days)
+    if isinstance(lag, ExponentialLag):
+        so_far = np.concatenate([[0.0], np.cumsum(weight)])
+        so_far = so_far[np.searchsorted(begin, until, side="left")]
+        return so_far - faded_sums(begin, weight, until, lag.rate)
+    rows = max(1, _AT_ONCE // max(begin.size, 1))
+    found = [
+        lag.integral(some[:, None] - begin) @ weight
+        for some in np.array_split(until, max(1, -(-until.size // rows)))
+    ]
+    return np.concatenate(found) if found else np.empty(0)

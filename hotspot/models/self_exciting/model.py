@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-import shapely
 
 from hotspot._typing import FloatArray
 from hotspot.data.events import Events
-from hotspot.errors import (
-    ConvergenceError,
-    CoordinateError,
-    DateError,
-    ParameterError,
-    TooFewEventsError,
-)
+from hotspot.errors import ConvergenceError, ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_covered, require_same_crs
 from hotspot.models.backgrounds.base import Background, LaidBackground, WindowEvents
 from hotspot.models.backgrounds.kernel import KernelBackground
-from hotspot.models.parts.displacement import GaussianDisplacement
-from hotspot.models.parts.lag import ExponentialLag
-from hotspot.models.self_exciting.climb import (
-    LEAST_PRODUCTIVE,
-    MOST_PRODUCTIVE,
-    Estimate,
-    Limits,
-    maximise,
+from hotspot.models.log_linear import LogLinear
+from hotspot.models.parts.displacement import Displacement, GaussianDisplacement
+from hotspot.models.parts.lag import ExponentialLag, Lag
+from hotspot.models.self_exciting.arrange import (
+    earliest_days,
+    marks_design,
+    require_enough,
+    require_finite,
+    require_inside,
+    require_times,
 )
+from hotspot.models.self_exciting.climb import Estimate, Limits, maximise
 from hotspot.models.self_exciting.fitted import FittedSelfExciting
 from hotspot.models.self_exciting.likelihood import Likelihood, Parts, Record
-from hotspot.models.self_exciting.resolution import (
-    RESOLUTION_DAYS,
-    require_exact_times,
-    shortest_scales,
+from hotspot.models.self_exciting.limits import (
+    limits_of,
+    other_displacements,
+    other_lags,
+    require_known_between_squares,
+    require_parts,
 )
-from hotspot.models.triggering.edge_mass import RegionMass
+from hotspot.models.self_exciting.resolution import RESOLUTION_DAYS, require_exact_times
+from hotspot.models.triggering.mass_inside import MassInside
 from hotspot.models.weights import cutoff_of, window_offset
 
-_LEAST_EVENTS = 20
 _ONE_RUN_ABOVE = 20_000
 _MOST_ROUNDS = 40
 _SETTLED = 0.02  # standard errors that a parameter may still move in the last round
@@ -51,20 +49,27 @@ class SelfExciting:
     r"""A background, and after each event a raised rate near it, which fades.
 
     .. math:: \lambda(t, s) = B\, u(s)\, \nu(t)
-       + \sum_{j \,:\, t_j + d < t} \theta \, g(t - d - t_j) \, h(s - s_j)
+       + \sum_{j \,:\, t_j + d < t} \theta \, e^{\beta \cdot z_j} g(t - d - t_j) \, h(s - s_j)
 
     B is the background's events per day, u its density over the region, ν its pattern in time; θ
-    the mean number of events that one triggers directly, g the density of their lag, h of their
-    displacement, and d the shortest lag. All parameters are estimated by maximum likelihood.
+    the mean number of events that one triggers directly, z its marks, g the density of their lag,
+    h of their displacement, and d the shortest lag. All parameters are estimated by maximum
+    likelihood.
+
+    Where the events carry an ``earliest_time``, so that of each only an interval is known, the
+    likelihood is integrated over the interval, and it triggers from all of it in equal parts.
 
     Attributes
     ----------
     background : Background
         ``KernelBackground()``, ``MapBackground(model)`` or ``ConstantBackground()``.
-    lag : ExponentialLag
-        Where the search for g begins.
-    displacement : GaussianDisplacement
+    lag : ExponentialLag, PowerLawLag or PiecewiseConstantLag
+        Where the search for g begins; of a density in steps the edges stay.
+    displacement : GaussianDisplacement or another displacement
         Where the search for h begins.
+    marks : tuple of str
+        Columns of the events on which productivity depends, log-linearly: text by level, the
+        first in order being the baseline, numbers as they are.
     window : str or None
         How much of the record, up to the cut-off, the likelihood explains, such as "24 months";
         None for all of it. Events before the window still trigger, and are what ``MapBackground``
@@ -93,7 +98,9 @@ class SelfExciting:
 
     Notes
     -----
-    A fit of n events takes time O(n) for each of some 40 evaluations of the likelihood.
+    A fit of n events takes time O(n) for each of some 40 evaluations of the likelihood, if the lag
+    is exponential and the displacement Gaussian; with others, O(pairs within reach), and of a
+    power law every pair is.
 
     Triggering is what the background leaves over. One that is too smooth, constant, or holds each
     event's own mass moves the branching ratio from .2 to .7 on the same data, so a ratio is to be
@@ -115,10 +122,9 @@ class SelfExciting:
     """
 
     background: Background = field(default_factory=KernelBackground)
-    lag: ExponentialLag = field(default_factory=lambda: ExponentialLag(rate=0.1))
-    displacement: GaussianDisplacement = field(
-        default_factory=lambda: GaussianDisplacement(sd=200.0)
-    )
+    lag: Lag = field(default_factory=lambda: ExponentialLag(rate=0.1))
+    displacement: Displacement = field(default_factory=lambda: GaussianDisplacement(sd=200.0))
+    marks: tuple[str, ...] = ()
     window: str | None = None
     shortest_lag: float | None = None
     coarse_places: bool | None = None
@@ -126,15 +132,11 @@ class SelfExciting:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        for name, kind in (
-            ("background", Background),
-            ("lag", ExponentialLag),
-            ("displacement", GaussianDisplacement),
-        ):
-            if not isinstance(getattr(self, name), kind):
-                raise ParameterError(
-                    f"{name} must be a {kind.__name__}, got {getattr(self, name)!r}."
-                )
+        if not isinstance(self.background, Background):
+            raise ParameterError(f"background must be a Background, got {self.background!r}.")
+        require_parts(self.lag, self.displacement)
+        marks = (self.marks,) if isinstance(self.marks, str) else tuple(self.marks)
+        object.__setattr__(self, "marks", marks)
         if self.window is not None:
             window_offset(self.window)
         if self.shortest_lag is not None and not 0 <= self.shortest_lag < np.inf:
@@ -191,13 +193,15 @@ class SelfExciting:
         """
         require_same_crs(events, grid)
         require_exact_times(events)
-        _require_times(events)
+        require_times(events)
         cutoff = cutoff_of(events, end)
-        past = events.before(cutoff)
+        past = events.before(cutoff).in_order()
+        levels = LogLinear(self.marks).levels(past.table)
         start = self._start(past, cutoff)
         if past.coverage is not None:
             require_covered(past, pd.IntervalIndex.from_breaks([start, cutoff], closed="left"))
         record, window = self._arranged(past, grid, start, cutoff)
+        record = replace(record, design=marks_design(past, self.marks, levels))
         if self.background.follows_events:
             estimate, laid = self._decluster(record, window)
         else:
@@ -214,6 +218,8 @@ class SelfExciting:
             time_resolution=events.time_resolution,
             place_resolution=events.place_resolution,
             held=self.hold,
+            mark_levels=levels,
+            mark_names=LogLinear(self.marks).names(levels)[1:],
         )
 
     def _start(self, past: Events, cutoff: pd.Timestamp) -> pd.Timestamp:
@@ -227,13 +233,13 @@ class SelfExciting:
         self, past: Events, grid: Grid, start: pd.Timestamp, cutoff: pd.Timestamp
     ) -> tuple[Record, WindowEvents]:
         days, x, y = past.coordinates().T
-        _require_finite(days, x, y)
+        require_finite(days, x, y)
         t = days - (start - past.start) / pd.Timedelta(days=1)
         first = int(np.searchsorted(t, 0.0))
         points = np.column_stack([x, y])
         known, side = self._known_places(points, past, grid)
-        _require_enough(points[first:], start, cutoff)
-        _require_inside(points, grid)
+        require_enough(points[first:], start, cutoff)
+        require_inside(points, grid)
         shortest = self.shortest_lag
         if shortest is None:
             shortest = RESOLUTION_DAYS[past.time_resolution] / 2
@@ -244,9 +250,10 @@ class SelfExciting:
             first=first,
             end=(cutoff - start) / pd.Timedelta(days=1),
             shortest_lag=float(shortest),
-            mass=RegionMass.of(points, grid.region),
+            mass=MassInside.of(points, grid.region),
             place_cell=side,
             workers=self.workers,
+            earliest=earliest_days(past, start),
         )
         stamps = start + pd.to_timedelta(t[first:], unit="D")
         return record, WindowEvents(past, grid, points[first:], stamps, start, cutoff)
@@ -258,6 +265,7 @@ class SelfExciting:
         coarse = past.place_resolution > 0 if self.coarse_places is None else self.coarse_places
         if not coarse:
             return points, 0.0
+        require_known_between_squares(self.displacement)
         side = grid.cell_size * max(1, round(past.place_resolution / grid.cell_size))
         west, south = grid.bounds[:2]
         corner = np.floor((points - (west, south)) / side)
@@ -270,24 +278,23 @@ class SelfExciting:
         )
 
     def _starts(self, likelihood: Likelihood) -> list[Parts]:
-        own = Parts(0.8 * likelihood.record.n / likelihood.days, 0.2, self.lag, self.displacement)
-        others = [
-            own._replace(
-                lag=self.lag if "lag" in self.hold else ExponentialLag(1 / lag),
-                displacement=(
-                    self.displacement if "displacement" in self.hold else GaussianDisplacement(sd)
-                ),
-            )
-            for lag, sd in ((3.0, 100.0), (3.0, 500.0), (30.0, 100.0), (30.0, 500.0))
+        record = likelihood.record
+        marks = np.zeros(0 if record.design is None else record.design.shape[1])
+        own = Parts(0.8 * record.n / likelihood.days, 0.2, self.lag, self.displacement, marks)
+        lags = [self.lag] if "lag" in self.hold else other_lags(self.lag)
+        displacements = (
+            [self.displacement]
+            if "displacement" in self.hold
+            else other_displacements(self.displacement)
+        )
+        return [
+            own,
+            *(own._replace(lag=g, displacement=h) for g in lags for h in displacements),
         ]
-        return [own, *others]
 
     def _limits(self, likelihood: Likelihood, window: WindowEvents) -> Limits:
-        limits = _limits_of(likelihood, window)
-        for k, name in ((2, "lag"), (3, "displacement")):
-            if name in self.hold:
-                limits.low[k] = limits.high[k] = float(getattr(self, name).vector[0])
-        return limits
+        parts = self._starts(likelihood)[0]
+        return limits_of(likelihood, window, parts, hold=self.hold)
 
     def _decluster(self, record: Record, window: WindowEvents) -> tuple[Estimate, LaidBackground]:
         """Fit, weigh each event by its chance to be background, lay again, until nothing moves."""
@@ -312,76 +319,4 @@ class SelfExciting:
             f"The background and the triggering did not settle in {_MOST_ROUNDS} rounds of "
             "declustering. Give KernelBackground a bandwidth, or use MapBackground.",
             trace=tuple(trace),
-        )
-
-
-def _limits_of(likelihood: Likelihood, window: WindowEvents) -> Limits:
-    days, metres = shortest_scales(window.events)
-    west, south, east, north = window.grid.region.bounds
-    size = 0.5 * float(np.hypot(east - west, north - south))
-    longest = likelihood.record.end / 2
-    rate = np.log(likelihood.record.n / likelihood.days)
-    gain = "its likelihood is no higher than that of the background alone"
-    reasons = [
-        ("Triggering explains every event: the background is too poor for these data.",) * 2,
-        (
-            f"No triggering is to be seen: {gain}. Use the background's model itself.",
-            f"The branching ratio passed {MOST_PRODUCTIVE:g}: the background is too poor.",
-        ),
-        (
-            f"The mean lag grew to {longest:.0f} days, half the window: what looks like triggering "
-            "is a level that moves. Use a background that follows it, or a shorter window.",
-            f"The mean lag shrank to {days:.3g} days, the finest that times tell: rows of one "
-            "incident, or ties, pass for triggering. Give a longer shortest_lag.",
-        ),
-        (
-            f"The displacement shrank to {metres:.3g} m, the finest that places tell: repeats at "
-            "one place pass for near repeats. Coarser places cannot tell more.",
-            f"The displacement grew to {size / 1e3:.1f} km, half the region: what looks like "
-            "triggering is a level that moves. Use a background that follows it.",
-        ),
-    ]
-    low = [rate - 12, np.log(LEAST_PRODUCTIVE), -np.log(longest), np.log(metres)]
-    high = [rate + 2, np.log(MOST_PRODUCTIVE), -np.log(days), np.log(size)]
-    return Limits(np.array(low), np.array(high), reasons)
-
-
-def _require_times(events: Events) -> None:
-    # A cut at the window would let rows without a time go unseen.
-    missing = events.table["time"].isna()
-    if missing.any():
-        raise DateError(
-            f"{missing.sum()} of {len(missing)} events have no time. Drop them, and count what was "
-            "dropped."
-        )
-
-
-def _require_finite(days: FloatArray, x: FloatArray, y: FloatArray) -> None:
-    bad = ~(np.isfinite(days) & np.isfinite(x) & np.isfinite(y))
-    if bad.any():
-        raise CoordinateError(
-            f"{bad.sum()} of {bad.size} events have no finite time and place. Drop them, and count "
-            "what was dropped."
-        )
-
-
-def _require_enough(points: FloatArray, start: pd.Timestamp, cutoff: pd.Timestamp) -> None:
-    places = len(np.unique(points, axis=0))
-    if len(points) < _LEAST_EVENTS or places < _LEAST_EVENTS // 2:
-        raise TooFewEventsError(
-            f"{len(points)} events in {places} distinct places lie between {start:%Y-%m-%d} and "
-            f"{cutoff:%Y-%m-%d}; a self-exciting model needs at least {_LEAST_EVENTS} events in "
-            f"{_LEAST_EVENTS // 2} places. Use a longer window or a larger region."
-        )
-
-
-def _require_inside(points: FloatArray, grid: Grid) -> None:
-    shapely.prepare(grid.region)
-    inside = shapely.intersects_xy(grid.region, *points.T)
-    inside &= grid.inside.ravel()[np.maximum(grid.cell_of(*points.T), 0)]
-    if not inside.all():
-        raise CoordinateError(
-            f"{(~inside).sum()} of {len(points)} events lie outside the grid's region, the first "
-            f"at {points[int(np.argmin(inside))]}. Leave them out: "
-            "events.select(region=grid.region)."
         )
