@@ -64,17 +64,9 @@ def events_from_table(
     for column in (*columns, *marks, *([earliest_time] if earliest_time else [])):
         _require_column(table, column)
     _require_points_in_metres(table)
-    time = _utc(table[columns[0]], window.time_zone)
-    time = _floored(time, window.time_zone, time_resolution)
-    rows = gpd.GeoDataFrame(
-        {"time": time, "offence": table[columns[1]].astype(str).to_numpy()},
-        geometry=gpd.array.GeometryArray(table.geometry.to_numpy(), crs=table.crs),
-    ).assign(**{name: table[name].to_numpy() for name in (*_KEPT, *marks) if name in table})
-    if earliest_time is not None:
-        rows["earliest_time"] = _earliest(
-            table[earliest_time], rows["time"], window.time_zone, time_resolution
-        )
-
+    rows = _rows_of(
+        table, window.time_zone, time_resolution, columns, earliest_time=earliest_time, marks=marks
+    )
     doubts: list[str] = []
     start, end = _time_window(rows["time"], window, time_resolution, doubts)
     region = _space_window(rows, window.region, doubts)
@@ -109,6 +101,28 @@ def events_from_table(
             dropped=dropped,
         ),
     )
+
+
+def _rows_of(
+    table: gpd.GeoDataFrame,
+    time_zone: str,
+    time_resolution: TimeResolution,
+    columns: tuple[str, str],
+    *,
+    earliest_time: str | None,
+    marks: tuple[str, ...],
+) -> gpd.GeoDataFrame:
+    time = _utc(table[columns[0]], time_zone)
+    time = _floored(time, time_zone, time_resolution)
+    rows = gpd.GeoDataFrame(
+        {"time": time, "offence": table[columns[1]].astype(str).to_numpy()},
+        geometry=gpd.array.GeometryArray(table.geometry.to_numpy(), crs=table.crs),
+    ).assign(**{name: table[name].to_numpy() for name in (*_KEPT, *marks) if name in table})
+    if earliest_time is not None:
+        rows["earliest_time"] = _earliest(
+            table[earliest_time], rows["time"], time_zone, time_resolution
+        )
+    return rows
 
 
 def _earliest(

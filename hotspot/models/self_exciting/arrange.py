@@ -59,6 +59,7 @@ def require_times(events: Events) -> None:
 
 
 def require_finite(days: FloatArray, x: FloatArray, y: FloatArray) -> None:
+    """Refuse events without a finite time and place."""
     bad = ~(np.isfinite(days) & np.isfinite(x) & np.isfinite(y))
     if bad.any():
         raise CoordinateError(
@@ -68,6 +69,7 @@ def require_finite(days: FloatArray, x: FloatArray, y: FloatArray) -> None:
 
 
 def require_enough(points: FloatArray, start: pd.Timestamp, cutoff: pd.Timestamp) -> None:
+    """Refuse a window with too few events, or too few places, to tell anything from."""
     places = len(np.unique(points, axis=0))
     if len(points) < _LEAST_EVENTS or places < _LEAST_EVENTS // 2:
         raise TooFewEventsError(
@@ -78,6 +80,7 @@ def require_enough(points: FloatArray, start: pd.Timestamp, cutoff: pd.Timestamp
 
 
 def require_inside(points: FloatArray, grid: Grid) -> None:
+    """Refuse events outside the grid's region."""
     shapely.prepare(grid.region)
     inside = shapely.intersects_xy(grid.region, *points.T)
     inside &= grid.inside.ravel()[np.maximum(grid.cell_of(*points.T), 0)]

@@ -149,7 +149,13 @@ class Record:
     @cached_property
     def roll(self) -> Roll:
         """Who is heard, who hears, in order of time."""
-        return rolled(self.t, self.earliest, first=self.first, shortest_lag=self.shortest_lag)
+        return rolled(
+            self.t,
+            self.earliest,
+            np.column_stack([self.x, self.y]),
+            first=self.first,
+            shortest_lag=self.shortest_lag,
+        )
 
     @property
     def window_kind(self) -> IntArray:
@@ -295,13 +301,11 @@ def triggered_sums(
         if slopes
         else np.empty((0, record.n))
     )
-    if roll.own_lag.size:
-        heard = roll.own_share if weight is None else roll.own_share * weight[roll.own_event]
-        own, own_slopes = _own(roll, parts.lag, seen)
-        sums -= roll.own_total(heard * own)
-        for row, slope in zip(derivatives, own_slopes * chain[:, None], strict=False):
-            row -= roll.own_total(heard * slope)
-        sums = np.maximum(sums, 0.0)
+    if roll.astray is not None:
+        factor = None if weight is None else weight[roll.astray.source]
+        change = _put_right(record, parts.lag, seen, factor)
+        sums = np.maximum(sums + change[0], 0.0)
+        derivatives += change[1:] * chain[:, None] if slopes else 0.0
     return sums, derivatives
 
 
@@ -319,19 +323,26 @@ def recorded_offspring(record: Record, parts: Parts, share: FloatArray) -> Float
         workers=record.workers,
     )
     total = np.bincount(roll.event, roll.share * heard, record.t.size)
-    if roll.own_lag.size:
-        own = _own(roll, parts.lag, seen)[0] * roll.own_share
-        own *= share[roll.own_event - record.first]
-        total -= np.bincount(roll.own_event, own, record.t.size)
+    if roll.astray is not None:
+        astray = roll.astray
+        amount = astray.total(parts.lag.value(astray.lag)) * seen.value(astray.distance)
+        padded = np.concatenate([np.zeros(record.first), share])
+        other = astray.source != astray.heard_by
+        gained = padded[astray.source] * other - padded[astray.heard_by]
+        total += np.bincount(astray.source, amount * gained, record.t.size)
     return total
 
 
-def _own(roll: Roll, lag: Lag, seen: Displacement) -> tuple[FloatArray, FloatArray]:
-    """What an event of uncertain time would add to itself, and its derivatives."""
-    none = np.zeros(1)
-    g, h = lag.value(roll.own_lag), seen.value(none)
-    slopes = [lag.value_derivatives(roll.own_lag) * h, seen.value_derivatives(none) * g]
-    return g * h, np.concatenate(slopes)
+def _put_right(record: Record, lag: Lag, seen: Displacement, weight: FloatArray | None):
+    """What the window's sums change by, and their derivatives, for events of uncertain order."""
+    astray = record.roll.astray
+    g, h = astray.total(lag.value(astray.lag)), seen.value(astray.distance)
+    rows = [g * h]
+    rows += [astray.total(row) * h for row in lag.value_derivatives(astray.lag)]
+    rows += [g * row for row in seen.value_derivatives(astray.distance)]
+    if weight is not None:
+        rows = [row * weight for row in rows]
+    return np.stack([astray.moved(row, record.t.size)[record.first :] for row in rows])
 
 
 def seen_displacement(record: Record, displacement: Displacement) -> tuple[Displacement, float]:
