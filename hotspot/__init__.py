@@ -25,6 +25,7 @@ _names = {
     "models.smoothing.bandwidth": ["BandwidthChoice", "select_bandwidth"],
     "models.self_exciting.model": ["SelfExciting"],
     "models.self_exciting.fitted": ["FittedSelfExciting"],
+    "models.self_exciting.inference": ["block_bootstrap", "profile_likelihood"],
     "models.backgrounds.base": ["ConstantBackground", "MapBackground"],
     "models.backgrounds.kernel": ["KernelBackground"],
     "models.backgrounds.stacked": ["StackedBackground"],

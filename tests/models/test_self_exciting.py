@@ -96,7 +96,7 @@ def test_poisson_records_show_no_triggering_in_nine_of_ten():
 
 
 def test_the_fit_is_a_maximum(fitted):
-    best = fitted._likelihood
+    best = fitted.likelihood
     for step in 0.02 * np.eye(4):
         for sign in (1, -1):
             moved = fitted.estimate.parts.with_vector(fitted.estimate.parts.vector + sign * step)
@@ -108,7 +108,7 @@ def test_the_interval_holds_0_until_no_triggering_is_rejected(fitted):
     low, high = fitted.branching_ratio_interval(0.9)
     error = fitted.branching_ratio * np.sqrt(fitted.estimate.covariance[1, 1])
     assert (high - low) / 2 == pytest.approx(1.6449 * error, rel=1e-4)
-    without = fitted._likelihood.background_only()
+    without = fitted.likelihood.background_only()
     for ratio, holds_zero in ((6.2, True), (6.3, False)):
         estimate = replace(fitted.estimate, log_likelihood=without + ratio / 2)
         changed = replace(fitted, estimate=estimate)
@@ -198,7 +198,7 @@ def test_a_part_that_is_held_stays_and_has_no_error(rows, fitted):
     # The three others are still at a maximum.
     for step in 0.02 * np.eye(4)[:3]:
         moved = held.estimate.parts.with_vector(held.estimate.parts.vector + step)
-        assert held._likelihood.value(moved) < held.log_likelihood
+        assert held.likelihood.value(moved) < held.log_likelihood
 
 
 def test_a_part_held_where_it_is_estimated_changes_nothing(rows, fitted):

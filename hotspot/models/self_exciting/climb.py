@@ -71,6 +71,13 @@ class Limits:
                 if reason is not None:
                     raise EstimateOnBoundError(reason, trace=trace)
 
+    def holding(self, number: int, value: float) -> Limits:
+        """The same, with one number of the vector held."""
+        held = np.arange(self.low.size) == number
+        return replace(
+            self, low=np.where(held, value, self.low), high=np.where(held, value, self.high)
+        )
+
     def settled(self, vector: FloatArray) -> Limits:
         """The same, holding numbers that may end on a limit and did."""
         ended = (vector < self.low + _CLOSE) | (vector > self.high - _CLOSE)

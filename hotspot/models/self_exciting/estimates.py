@@ -40,19 +40,15 @@ class ScaledEstimate:
     label: str
     floor: float | None
 
+    def natural(self, value: FloatArray | float) -> FloatArray | float:
+        """The natural value of one on the vector's scale."""
+        return value if self.floor is None else self.floor + np.exp(value)
+
     def row(self, z: float) -> tuple[str, float, float, float, float]:
         """Label, natural value, its standard error, and bounds z errors away on the own scale."""
-        if self.floor is None:
-            return (
-                self.label,
-                self.value,
-                self.error,
-                self.value - z * self.error,
-                self.value + z * self.error,
-            )
-        above, low, high = np.exp(self.value + z * self.error * np.array([0.0, -1.0, 1.0]))
-        floor = self.floor
-        return self.label, floor + above, above * self.error, floor + low, floor + high
+        ends = (self.natural(self.value + sign * z * self.error) for sign in (-1.0, 1.0))
+        scale = 1.0 if self.floor is None else float(np.exp(self.value))
+        return self.label, self.natural(self.value), scale * self.error, *ends
 
 
 def scaled_estimates(

@@ -16,7 +16,7 @@ from hotspot._typing import FloatArray
 from hotspot.errors import LeakError, ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.models.backgrounds.base import LaidBackground
-from hotspot.models.self_exciting.climb import Estimate
+from hotspot.models.self_exciting.climb import Estimate, Limits
 from hotspot.models.self_exciting.estimates import (
     ScaledEstimate,
     curve,
@@ -47,6 +47,8 @@ class FittedSelfExciting:
     background : LaidBackground
     record : Record
         The events, as arrays in order of time.
+    limits : Limits
+        How far each parameter could have gone.
     time_resolution, place_resolution
         Of the events it was fitted to.
     held : tuple of str
@@ -77,6 +79,7 @@ class FittedSelfExciting:
     estimate: Estimate
     background: LaidBackground
     record: Record
+    limits: Limits
     time_resolution: str
     place_resolution: float
     held: tuple[str, ...] = ()
@@ -119,13 +122,13 @@ class FittedSelfExciting:
         That is the logarithms of rates and scales, of exponents above the least, of a step's weight
         over the first's, and the coefficients of marks.
         """
-        names = [one.name for one in self._estimates]
+        names = [one.name for one in self.estimates]
         return pd.DataFrame(self.estimate.covariance, names, names)
 
     @property
     def branching_ratio(self) -> float:
         """Mean number of events that one of the window triggers directly, wherever; unitless."""
-        return self._likelihood.branching_ratio(self.estimate.parts)
+        return self.likelihood.branching_ratio(self.estimate.parts)
 
     @property
     def branching_ratio_error(self) -> float:
@@ -167,7 +170,7 @@ class FittedSelfExciting:
     @cached_property
     def background_probability(self) -> FloatArray:
         """Chance that each event of the window was not triggered; (n,), in order of time."""
-        return self._likelihood.chance_background(self.estimate.parts)
+        return self.likelihood.chance_background(self.estimate.parts)
 
     @property
     def gain_over_background(self) -> float:
@@ -175,7 +178,7 @@ class FittedSelfExciting:
 
         In sample. A poor background makes it large: triggering repairs what the background lacks.
         """
-        return (self.log_likelihood - self._likelihood.background_only()) / self.record.n
+        return (self.log_likelihood - self.likelihood.background_only()) / self.record.n
 
     def lag_curve(self, days: FloatArray, *, level: float = 0.9) -> pd.DataFrame:
         """The fitted density of the lag, counted from the shortest on, with its band.
@@ -344,7 +347,7 @@ class FittedSelfExciting:
             f"{self.data_cutoff:%Y-%m-%d %H:%M %Z}",
             f"  {'':<36}{'estimate':>10}{'std. error':>12}{f'{level:.0%} interval':>24}",
         ]
-        rows = [one.row(z) for one in self._estimates]
+        rows = [one.row(z) for one in self.estimates]
         low, high = self.branching_ratio_interval(level)
         ratio = ("branching ratio", self.branching_ratio, self.branching_ratio_error, low, high)
         rows[1:2] = [ratio, rows[1]] if self.mark_names else [ratio]
@@ -364,7 +367,8 @@ class FittedSelfExciting:
         return "\n".join(lines)
 
     @property
-    def _estimates(self) -> list[ScaledEstimate]:
+    def estimates(self) -> list[ScaledEstimate]:
+        """Every number that was optimised, with its error, name and natural value."""
         return scaled_estimates(
             self.estimate.parts, self.estimate.covariance, marks=self.mark_names
         )
@@ -376,7 +380,8 @@ class FittedSelfExciting:
         return {"marks": found, "productivity": self.estimate.parts.productivity}
 
     @cached_property
-    def _likelihood(self) -> Likelihood:
+    def likelihood(self) -> Likelihood:
+        """What was climbed, over the background as it was laid last."""
         days = self.background.days(self.window_start, self.data_cutoff)
         return Likelihood(self.record, self.background.at_events, days)
 

@@ -215,6 +215,9 @@ class SelfExciting:
             estimate=estimate,
             background=laid,
             record=record,
+            limits=self._limits(
+                Likelihood(record, laid.at_events, laid.days(start, cutoff)), window
+            ),
             time_resolution=events.time_resolution,
             place_resolution=events.place_resolution,
             held=self.hold,
