@@ -223,3 +223,90 @@ def test_options_that_make_no_sense_are_refused(options):
 def test_a_start_after_the_end_is_refused():
     with pytest.raises(DateError, match="is not before end"):
         events(start="2024-05-01")
+
+
+class TestMarksAndIntervals:
+    """Columns that are carried along, and times known only to an interval."""
+
+    @staticmethod
+    def table():
+        times = pd.to_datetime(["2024-03-02 08:00", "2024-03-05 07:30"])
+        return gpd.GeoDataFrame(
+            {
+                "time": times,
+                "offence": "Vehicle crime",
+                "parked": times - pd.Timedelta(hours=10),
+                "premises": ["street", "garage"],
+                "value": [3.5, 12.0],
+                "remark": ["a", "b"],
+            },
+            geometry=gpd.points_from_xy([530_010.0, 530_400.0], [180_020.0, 180_300.0]),
+            crs=27700,
+        )
+
+    @staticmethod
+    def read(table, **options):
+        return Events.from_geodataframe(
+            table,
+            time_resolution="exact",
+            region=box(530_000, 180_000, 531_000, 181_000),
+            start="2024-03-01",
+            end="2024-04-01",
+            earliest_time="parked",
+            marks=("premises", "value"),
+            **options,
+        )
+
+    def test_marks_are_kept_and_other_columns_are_not(self):
+        table = self.read(self.table()).table
+        assert list(table["premises"]) == ["street", "garage"]
+        assert list(table["value"]) == [3.5, 12.0]
+        assert "remark" not in table
+
+    def test_an_interval_ends_at_the_time_and_is_in_utc(self):
+        table = self.read(self.table()).table
+        assert (table["time"] - table["earliest_time"] == pd.Timedelta(hours=10)).all()
+        assert str(table["earliest_time"].dt.tz) == "UTC"
+
+    def test_an_event_is_not_seen_before_its_interval_has_ended(self):
+        early = self.read(self.table()).before(pd.Timestamp("2024-03-05 00:00", tz="UTC"))
+        assert len(early) == 1
+
+    def test_an_interval_that_ends_before_it_begins_is_refused(self):
+        table = self.table()
+        table.loc[1, "parked"] = pd.Timestamp("2024-03-06")
+        with pytest.raises(DateError, match="In 1 rows column 'parked' is later"):
+            self.read(table)
+
+    def test_a_mark_that_is_not_there_or_is_missing_is_refused(self):
+        with pytest.raises(UnknownNameError, match="no column 'premises'"):
+            self.read(self.table().drop(columns="premises"))
+        table = self.table()
+        table.loc[0, "premises"] = None
+        with pytest.raises(ParameterError, match="Column 'premises' is missing in 1 rows"):
+            self.read(table)
+
+    def test_marks_and_intervals_go_to_geoparquet_and_back(self, tmp_path):
+        events = self.read(self.table())
+        events.to_parquet(tmp_path / "events.parquet")
+        again = Events.from_parquet(tmp_path / "events.parquet")
+        assert again.content_hash() == events.content_hash()
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(again.table.drop(columns="geometry"))[
+                sorted(again.table.columns.drop("geometry"))
+            ],
+            pd.DataFrame(events.table.drop(columns="geometry"))[
+                sorted(events.table.columns.drop("geometry"))
+            ],
+            check_dtype=False,
+        )
+
+    def test_the_content_hash_changes_with_a_mark_and_with_an_interval(self):
+        table = self.table()
+        first = self.read(table).content_hash()
+        marked, earlier = table.copy(), table.copy()
+        marked.loc[0, "value"] = 4.0
+        earlier.loc[0, "parked"] -= pd.Timedelta(hours=1)
+        assert (
+            len({first, self.read(marked).content_hash(), self.read(earlier).content_hash()}) == 3
+        )
