@@ -28,6 +28,7 @@ _names = {
     "models.self_exciting.inference": ["block_bootstrap", "profile_likelihood"],
     "models.backgrounds.base": ["ConstantBackground", "MapBackground"],
     "models.backgrounds.kernel": ["KernelBackground"],
+    "models.backgrounds.periodic": ["PeriodicBackground"],
     "models.backgrounds.stacked": ["StackedBackground"],
     "models.self_exciting.resolution": ["branching_ratio_of_floored_poisson"],
     "models.rate_map": ["FittedRateMap"],

@@ -68,7 +68,8 @@ class LaidBackground:
     parameters : mapping
         What was chosen and estimated, ready for JSON.
     pattern : TimePattern or None
-        ν; None for a background that is steady in time.
+        ν; None for a background that is steady in time. One whose map changes with time too,
+        not only its level, has ``cell_days``.
     """
 
     at_events: FloatArray
@@ -76,11 +77,34 @@ class LaidBackground:
     parameters: Mapping[str, object] = field(default_factory=dict)
     pattern: object = None
 
-    def days(self, start: pd.Timestamp, end: pd.Timestamp) -> float:
-        """Integral of ν from `start` to `end`; days."""
+    def days(
+        self, start: pd.Timestamp | pd.DatetimeIndex, end: pd.Timestamp | pd.DatetimeIndex
+    ) -> float | FloatArray:
+        """Integral of ν from `start` to `end`, in days; one number if both are one instant."""
+        if self.pattern is not None:
+            return self.pattern.days(start, end)
+        found = (end - start) / pd.Timedelta(days=1)
+        return found if isinstance(found, float) else np.asarray(found, float)
+
+    def cell_days(self, start: pd.Timestamp, end: pd.Timestamp) -> FloatArray:
+        """Integral of u ν over each cell, from `start` to `end`; days, (ny, nx).
+
+        A background of one event a day is expected to have so many events in the cell.
+        """
+        if self.map_moves:
+            return self.pattern.cell_days(start, end)
+        return self.days(start, end) * self.cell_share
+
+    def breaks(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
+        """Instants strictly between `start` and `end` at which the background may jump."""
         if self.pattern is None:
-            return (end - start) / pd.Timedelta(days=1)
-        return self.pattern.days(start, end)
+            return pd.DatetimeIndex([], tz="UTC")
+        return self.pattern.breaks(start, end)
+
+    @property
+    def map_moves(self) -> bool:
+        """Whether the shares of the cells change with time."""
+        return hasattr(self.pattern, "cell_days")
 
 
 @runtime_checkable

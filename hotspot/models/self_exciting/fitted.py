@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -401,9 +400,7 @@ class FittedSelfExciting:
             return arrived_by(parts.lag, times + record.shortest_lag, share * mass[event], until)
 
         instants = self.window_start + pd.to_timedelta(asked, unit="D")
-        days = asked
-        if self.background.pattern is not None:
-            days = np.array([self.background.days(self.window_start, when) for when in instants])
+        days = self.background.days(self.window_start, instants)
         before = triggered(np.zeros(1))[0]
         return parts.background_rate * days + parts.productivity * (triggered(asked) - before)
 
@@ -428,10 +425,8 @@ class FittedSelfExciting:
         return edges, self._background_days(edges), self.background.cell_share
 
     def _background_days(self, edges: FloatArray) -> FloatArray:
-        if self.background.pattern is None:
-            return np.diff(edges)
         stamps = self.data_cutoff + pd.to_timedelta(edges, unit="D")
-        return np.array([self.background.days(a, b) for a, b in itertools.pairwise(stamps)])
+        return self.background.days(stamps[:-1], stamps[1:])
 
     def _days(self, periods: pd.IntervalIndex) -> tuple[FloatArray, FloatArray]:
         """Begin and end of each period; days after the cut-off."""
