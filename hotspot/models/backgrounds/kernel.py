@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -96,12 +96,11 @@ class KernelBackground:
                 f"{len(window.points)} events lie in the window; a background that is learned from "
                 f"them needs at least {_LEAST_EVENTS}."
             )
-        region = RegionMass.of(window.points, window.grid.region)
-        bandwidth = self.bandwidth
-        if bandwidth == "likelihood":
-            bandwidth = self._likeliest(window, region, chance)
-        share = self.background_share
-        density = _others(window.points, region, chance, bandwidth)
+        region, share = _region_of(window), self.background_share
+        if self.bandwidth == "likelihood":
+            bandwidth, density = self._likeliest(window, region, chance)
+        else:
+            bandwidth, density = self.bandwidth, _others(window, region, chance, self.bandwidth)
         even = share / window.grid.region.area
         return LaidBackground(
             (1 - share) * density + even,
@@ -113,32 +112,41 @@ class KernelBackground:
             },
         )
 
-    def _likeliest(self, window: WindowEvents, region: RegionMass, chance: FloatArray) -> float:
-        """Climb from a rule of thumb, up or down, while left-out events become likelier."""
-        sd = math.sqrt(0.5 * window.points.var(axis=0).sum())
+    def held(self, laid: LaidBackground) -> KernelBackground:
+        """The same with the bandwidth that was chosen for `laid`."""
+        return replace(self, bandwidth=laid.parameters["bandwidth_metres"])
+
+    def _likeliest(self, window, region, chance) -> tuple[float, FloatArray]:
+        """Climb from the last choice, or a rule of thumb, while left-out events become likelier.
+
+        Returns the bandwidth, and the density of the other events at each event.
+        """
+        points = window.points
+        sd = math.sqrt(0.5 * points.var(axis=0).sum())
         lowest = max(window.events.place_resolution, 1.0)
-        centre = max(0.5 * sd * len(window.points) ** (-1 / 6), lowest)
+        centre = max(0.5 * sd * len(points) ** (-1 / 6), lowest)
         highest = max(2 * sd, lowest)
-        score = {}
+        even = self.background_share / window.grid.region.area
+        score, likeliest = {}, (-math.inf, None)
 
         def score_at(step: int) -> float:
+            nonlocal likeliest
             h = centre * 2 ** (step / _STEPS_PER_OCTAVE)
             if not lowest <= h <= highest:
                 return -math.inf
             if step not in score:
-                left_out = _others(window.points, region, chance, h)
-                even = self.background_share / window.grid.region.area
-                score[step] = float(chance @ np.log((1 - self.background_share) * left_out + even))
+                left_out = _others(window, region, chance, h)
+                density = (1 - self.background_share) * left_out + even
+                score[step] = float(np.sum(chance * np.log(density)))
+                if score[step] > likeliest[0]:
+                    likeliest = (score[step], left_out)
             return score[step]
 
-        step = 0
-        for stride in (_STEPS_PER_OCTAVE, 1):
-            while True:
-                best = max((step, step - stride, step + stride), key=score_at)
-                if best == step:
-                    break
-                step = best
-        return float(centre * 2 ** (step / _STEPS_PER_OCTAVE))
+        step = window.laid.get(self)
+        if step is None:
+            step = _vertex(_climbed(0, _STEPS_PER_OCTAVE, score_at), _STEPS_PER_OCTAVE, score_at)
+        step = window.laid[self] = _climbed(step, 1, score_at)
+        return float(centre * 2 ** (step / _STEPS_PER_OCTAVE)), likeliest[1]
 
     def _cell_share(self, window, region, chance, bandwidth) -> FloatArray:
         grid = window.grid
@@ -150,12 +158,37 @@ class KernelBackground:
         return mixed_with_even(share / share.sum(), grid, self.background_share)
 
 
+def _climbed(step: int, stride: int, score_at) -> int:
+    """The first step from which strides in either direction score no higher."""
+    while True:
+        best = max((step, step - stride, step + stride), key=score_at)
+        if best == step:
+            return step
+        step = best
+
+
+def _vertex(step: int, stride: int, score_at) -> int:
+    """The step nearest to the top of the parabola through a summit and a stride to its sides."""
+    below, top, above = (score_at(step + d) for d in (-stride, 0, stride))
+    bend = below - 2 * top + above
+    if not (math.isfinite(bend) and bend < 0):
+        return step
+    return step + round(0.5 * stride * (below - above) / bend)
+
+
+def _region_of(window: WindowEvents) -> RegionMass:
+    """Sorted once, and kept from round to round."""
+    if RegionMass not in window.laid:
+        window.laid[RegionMass] = RegionMass.of(window.points, window.grid.region)
+    return window.laid[RegionMass]
+
+
 def _others(
-    points: FloatArray, region: RegionMass, chance: FloatArray, bandwidth: float
+    window: WindowEvents, region: RegionMass, chance: FloatArray, bandwidth: float
 ) -> FloatArray:
     """Density of the other events at each event, integrating to 1 over the region; per m²."""
     weight = chance / np.maximum(region.at(bandwidth)[0], _LEAST_MASS)
-    sums = _sums_over_others(points, weight, bandwidth)
+    sums = _sums_over_others(window.points, weight, bandwidth)
     return sums / (2 * math.pi * bandwidth**2 * chance.sum())
 
 

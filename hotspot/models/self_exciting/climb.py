@@ -13,9 +13,12 @@ from hotspot.models.self_exciting.likelihood import Likelihood, Parts
 
 MOST_PRODUCTIVE = 3.0  # the climb may pass 1, so that a branching ratio of 1 is seen and refused
 LEAST_PRODUCTIVE = 1e-4
-_STEP = 1e-3  # of log parameters, for the second derivatives
+_STEP = 1e-3  # of log parameters, for the second derivatives: right to a thousandth
 _DECREMENT = 1e-4  # log-likelihood that a last Newton step may still promise: .014 standard errors
 _NEWTON_STEPS = 8
+_ROUGHLY = 1e-2  # log-likelihood that a step of the climb may gain and still be its last
+_NOISE = 1e-11  # of the log-likelihood: no finer are sums on a lattice that parameters move
+_AWAY = 0.02  # in logarithms, from where second derivatives were taken
 _CLOSE = 1e-3  # of a bound, in logarithms
 
 
@@ -31,7 +34,7 @@ class Estimate:
         Inverse of the observed information, on the scale of ``parts.vector``; 0 for numbers that
         were held.
     trace : tuple of (vector, log-likelihood)
-        Every evaluation, in order.
+        Every evaluation, in order; with a background that follows the events, over each in turn.
     """
 
     parts: Parts
@@ -115,28 +118,70 @@ def maximise(
 
     Notes
     -----
-    Limited-memory BFGS, from 15 to 40 evaluations a run, then 8 for the second derivatives.
+    Limited-memory BFGS, from 10 to 20 evaluations a run, then Newton's steps; an evaluation for
+    each parameter goes into second derivatives.
     """
-    trace: list[tuple[FloatArray, float]] = []
-    climb = _Climb(likelihood, starts[0], trace)
+    climb = _Climb(likelihood, starts[0], [])
     room = np.where(limits.free, 0.1, 0.0)
     inside = [np.clip(start.vector, limits.low + room, limits.high - room) for start in starts]
     if len(inside) > runs:
-        inside.sort(key=lambda vector: climb(vector)[0])
+        inside.sort(key=climb.loss)
     best = min((climb.run(vector, limits) for vector in inside[:runs]), key=lambda run: run.fun)
-    limits.refuse_bound(best.x, tuple(trace))
-    limits = limits.settled(best.x)
-    vector, covariance = _newton(climb, best.x, limits)
-    found = starts[0].with_vector(vector)
-    ratio = likelihood.branching_ratio(found)
+    return _ascended(climb, best.x, limits)
+
+
+def follow(
+    likelihood: Likelihood, estimate: Estimate, limits: Limits, *, finish: bool = False
+) -> Estimate:
+    """The maximum over a background that differs little from that of `estimate`.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    estimate : Estimate
+        Over the former background. Newton's steps begin at its parts and go by its covariance, and
+        second derivatives are taken anew only where a step does not come ten times nearer.
+    limits : Limits
+    finish : bool
+        Whether to take second derivatives at the end, for a covariance that is to be reported.
+
+    Returns
+    -------
+    Estimate
+        With the trace of `estimate`, continued.
+
+    Raises
+    ------
+    EstimateOnBoundError, ExplosiveError, ConvergenceError
+        As :func:`maximise`.
+    """
+    climb = _Climb(likelihood, estimate.parts, list(estimate.trace))
+    return _ascended(
+        climb, estimate.parts.vector, limits, covariance=None if finish else estimate.covariance
+    )
+
+
+def _ascended(
+    climb: _Climb, vector: FloatArray, limits: Limits, covariance: FloatArray | None = None
+) -> Estimate:
+    limits.refuse_bound(vector, tuple(climb.trace))
+    limits = limits.settled(vector)
+    information = None
+    if covariance is not None and (np.diag(covariance)[limits.free] > 0).all():
+        information = np.linalg.inv(covariance[np.ix_(limits.free, limits.free)])
+    vector, loss, information = _newton(climb, vector, limits, information)
+    found = climb.kinds.with_vector(vector)
+    ratio = climb.likelihood.branching_ratio(found)
     if ratio >= 1:
         raise ExplosiveError(
             f"The likelihood is highest where each event triggers {ratio:.2f} others, "
             "so that records would grow without end. The background is too poor, the window too "
             "short, or rows repeat: give a background that varies in place, and drop duplicates.",
-            trace=tuple(trace),
+            trace=tuple(climb.trace),
         )
-    return Estimate(found, -climb(vector)[0] * climb.scale, covariance, tuple(trace))
+    covariance = np.zeros((vector.size, vector.size))
+    covariance[np.ix_(limits.free, limits.free)] = np.linalg.inv(information)
+    return Estimate(found, -loss * climb.scale, covariance, tuple(climb.trace))
 
 
 class _Climb:
@@ -151,53 +196,83 @@ class _Climb:
         self.trace.append((np.array(vector), value))
         return -value / self.scale, -gradient / self.scale
 
+    def loss(self, vector: FloatArray) -> float:
+        value = self.likelihood.value(self.kinds.with_vector(vector))
+        self.trace.append((np.array(vector), value))
+        return -value / self.scale
+
     def run(self, start: FloatArray, limits: Limits):
         from scipy.optimize import minimize
 
+        # L-BFGS-B stops by the gain of a step against the loss itself.
+        size = max(abs(self.trace[-1][1]) if self.trace else self.scale, self.scale)
         return minimize(
             self,
             start,
             jac=True,
             method="L-BFGS-B",
             bounds=list(zip(limits.low, limits.high, strict=True)),
-            options={"maxiter": 200, "ftol": 1e-10, "gtol": 1e-7},
+            options={"maxiter": 200, "ftol": _ROUGHLY / size, "gtol": 1e-7},
         )
 
-    def information(self, vector: FloatArray, free: BoolArray) -> FloatArray:
+    def information(self, vector: FloatArray, slope: FloatArray, free: BoolArray) -> FloatArray:
         """Second derivatives of minus the log-likelihood, from differences of the gradient."""
         steps = _STEP * np.eye(vector.size)[free]
-        rows = [(self(vector + e)[1] - self(vector - e)[1])[free] / (2 * _STEP) for e in steps]
+        rows = [(self(vector + step)[1] - slope)[free] / _STEP for step in steps]
         return 0.5 * self.scale * (np.array(rows) + np.transpose(rows))
 
 
-def _newton(climb: _Climb, vector: FloatArray, limits: Limits) -> tuple[FloatArray, FloatArray]:
-    """The last steps, until the next promises nothing; the place, and the inverse information."""
-    free = limits.free
-    information = climb.information(vector, free)
+def _newton(
+    climb: _Climb, vector: FloatArray, limits: Limits, information: FloatArray | None
+) -> tuple[FloatArray, float, FloatArray]:
+    """The last steps, until the next promises nothing; the place, the loss, the information.
+
+    An `information` that is given is kept while each step promises a tenth of the last.
+    """
+    free, given, before = limits.free, information is not None, np.inf
+    loss, slope = climb(vector)
+    taken_at = vector
     for _ in range(_NEWTON_STEPS):
-        lowest = np.linalg.eigvalsh(information)[0]
-        if not lowest > 1e-9 * climb.scale**0.5:
-            raise ConvergenceError(
-                f"The likelihood is flat or bent upwards where the climb ended (lowest eigenvalue "
-                f"of the information {lowest:.3g}): the data do not tell the parameters apart. "
-                "Fix the background, or use a longer window.",
-                trace=tuple(climb.trace),
-            )
-        loss, slope = climb(vector)
+        if information is None:
+            information, taken_at = climb.information(vector, slope, free), vector
+            _require_peak(information, climb)
         gradient = -slope[free] * climb.scale
         step = np.zeros(vector.size)
         step[free] = np.linalg.solve(information, gradient)
-        if 0.5 * gradient @ step[free] < _DECREMENT:
-            covariance = np.zeros((vector.size, vector.size))
-            covariance[np.ix_(free, free)] = np.linalg.inv(information)
-            return vector, covariance
-        while climb(vector + step)[0] > loss and np.abs(step).max() > 1e-8:
-            step = 0.5 * step
-        vector = np.clip(vector + step, limits.low, limits.high)
+        promised = 0.5 * gradient @ step[free]
+        if promised < _DECREMENT:
+            return vector, loss, information
+        if promised > 0.1 * before and (given or taken_at is not vector):
+            information, given, before = None, False, np.inf
+            continue
+        before = promised
+        vector, loss, slope = _stepped(climb, vector, step, (loss, limits))
         limits.refuse_bound(vector, tuple(climb.trace))
-        if np.abs(step).max() > 0.02:
-            information = climb.information(vector, free)
+        if not given and np.abs(vector - taken_at).max() > _AWAY:
+            information, before = None, np.inf
     raise ConvergenceError(
         f"The climb did not settle in {len(climb.trace)} evaluations; the trace holds them all.",
         trace=tuple(climb.trace),
     )
+
+
+def _stepped(climb: _Climb, vector, step, stand: tuple[float, Limits]):
+    """The step, halved until it leads no lower; the place, its loss and slope."""
+    loss, limits = stand
+    while True:
+        there = np.clip(vector + step, limits.low, limits.high)
+        found = climb(there)
+        if found[0] <= loss + _NOISE * abs(loss) or np.abs(step).max() <= 1e-8:
+            return there, *found
+        step = 0.5 * step
+
+
+def _require_peak(information: FloatArray, climb: _Climb) -> None:
+    lowest = np.linalg.eigvalsh(information)[0]
+    if not lowest > 1e-9 * climb.scale**0.5:
+        raise ConvergenceError(
+            f"The likelihood is flat or bent upwards where the climb ended (lowest eigenvalue "
+            f"of the information {lowest:.3g}): the data do not tell the parameters apart. "
+            "Fix the background, or use a longer window.",
+            trace=tuple(climb.trace),
+        )

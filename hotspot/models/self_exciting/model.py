@@ -9,7 +9,7 @@ import pandas as pd
 
 from hotspot._typing import FloatArray
 from hotspot.data.events import Events
-from hotspot.errors import ConvergenceError, ParameterError
+from hotspot.errors import ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_covered, require_same_crs
 from hotspot.models.backgrounds.base import Background, LaidBackground, WindowEvents
@@ -26,6 +26,7 @@ from hotspot.models.self_exciting.arrange import (
     require_times,
 )
 from hotspot.models.self_exciting.climb import Estimate, Limits, maximise
+from hotspot.models.self_exciting.declustering import decluster
 from hotspot.models.self_exciting.fitted import FittedSelfExciting
 from hotspot.models.self_exciting.likelihood import Likelihood, Parts, Record
 from hotspot.models.self_exciting.limits import (
@@ -40,8 +41,6 @@ from hotspot.models.triggering.mass_inside import MassInside
 from hotspot.models.weights import cutoff_of, window_offset
 
 _ONE_RUN_ABOVE = 20_000
-_MOST_ROUNDS = 40
-_SETTLED = 0.02  # standard errors that a parameter may still move in the last round
 
 
 @dataclass(frozen=True)
@@ -300,26 +299,10 @@ class SelfExciting:
         return limits_of(likelihood, window, parts, hold=self.hold)
 
     def _decluster(self, record: Record, window: WindowEvents) -> tuple[Estimate, LaidBackground]:
-        """Fit, weigh each event by its chance to be background, lay again, until nothing moves."""
-        chance = np.full(record.n, 0.8)
-        trace: list[FloatArray] = []
-        estimate = None
-        for _ in range(_MOST_ROUNDS):
-            laid = self.background.lay(window, chance)
-            likelihood = Likelihood(record, laid.at_events, laid.days(window.start, window.end))
-            if estimate is None:
-                found = self._climb(likelihood, window)
-            else:
-                found = maximise(likelihood, [estimate.parts], self._limits(likelihood, window))
-            trace.append(found.parts.vector)
-            if estimate is not None:
-                moved = np.abs(found.parts.vector - estimate.parts.vector)
-                if (moved <= _SETTLED * np.sqrt(np.diag(found.covariance))).all():
-                    return found, laid
-            estimate = found
-            chance = likelihood.chance_background(found.parts)
-        raise ConvergenceError(
-            f"The background and the triggering did not settle in {_MOST_ROUNDS} rounds of "
-            "declustering. Give KernelBackground a bandwidth, or use MapBackground.",
-            trace=tuple(trace),
+        return decluster(
+            self.background,
+            record,
+            window,
+            climb=lambda likelihood: self._climb(likelihood, window),
+            limits=lambda likelihood: self._limits(likelihood, window),
         )
