@@ -16,7 +16,9 @@ LEAST_PRODUCTIVE = 1e-4
 _STEP = 1e-3  # of log parameters, for the second derivatives: right to a thousandth
 _DECREMENT = 1e-4  # log-likelihood that a last Newton step may still promise: .014 standard errors
 _NEWTON_STEPS = 8
-_ROUGHLY = 1e-2  # log-likelihood that a step of the climb may gain and still be its last
+# Log-likelihood that a step of the climb may gain and still be its last: before Newton's steps,
+# and where these led nowhere.
+_ROUGHLY, _FINELY = 1e-2, 1e-6
 _NOISE = 1e-11  # of the log-likelihood: no finer are sums on a lattice that parameters move
 _AWAY = 0.02  # in logarithms, from where second derivatives were taken
 _CLOSE = 1e-3  # of a bound, in logarithms
@@ -126,7 +128,8 @@ def maximise(
     inside = [np.clip(start.vector, limits.low + room, limits.high - room) for start in starts]
     if len(inside) > runs:
         inside.sort(key=climb.loss)
-    best = min((climb.run(vector, limits) for vector in inside[:runs]), key=lambda run: run.fun)
+    runs = [climb.run(vector, limits, gain=_ROUGHLY) for vector in inside[:runs]]
+    best = min(runs, key=lambda run: run.fun)
     return _ascended(climb, best.x, limits)
 
 
@@ -164,12 +167,12 @@ def follow(
 def _ascended(
     climb: _Climb, vector: FloatArray, limits: Limits, covariance: FloatArray | None = None
 ) -> Estimate:
-    limits.refuse_bound(vector, tuple(climb.trace))
-    limits = limits.settled(vector)
-    information = None
-    if covariance is not None and (np.diag(covariance)[limits.free] > 0).all():
-        information = np.linalg.inv(covariance[np.ix_(limits.free, limits.free)])
-    vector, loss, information = _newton(climb, vector, limits, information)
+    """Newton's steps from near the top; where they lead nowhere, after a longer climb."""
+    try:
+        vector, loss, covariance = _newton(climb, vector, limits, covariance)
+    except ConvergenceError:
+        vector = climb.run(vector, limits, gain=_FINELY).x
+        vector, loss, covariance = _newton(climb, vector, limits)
     found = climb.kinds.with_vector(vector)
     ratio = climb.likelihood.branching_ratio(found)
     if ratio >= 1:
@@ -179,8 +182,6 @@ def _ascended(
             "short, or rows repeat: give a background that varies in place, and drop duplicates.",
             trace=tuple(climb.trace),
         )
-    covariance = np.zeros((vector.size, vector.size))
-    covariance[np.ix_(limits.free, limits.free)] = np.linalg.inv(information)
     return Estimate(found, -loss * climb.scale, covariance, tuple(climb.trace))
 
 
@@ -201,7 +202,8 @@ class _Climb:
         self.trace.append((np.array(vector), value))
         return -value / self.scale
 
-    def run(self, start: FloatArray, limits: Limits):
+    def run(self, start: FloatArray, limits: Limits, *, gain: float):
+        """L-BFGS-B, until a step gains no more log-likelihood than `gain`."""
         from scipy.optimize import minimize
 
         # L-BFGS-B stops by the gain of a step against the loss itself.
@@ -212,7 +214,7 @@ class _Climb:
             jac=True,
             method="L-BFGS-B",
             bounds=list(zip(limits.low, limits.high, strict=True)),
-            options={"maxiter": 200, "ftol": _ROUGHLY / size, "gtol": 1e-7},
+            options={"maxiter": 200, "ftol": gain / size, "gtol": 1e-7},
         )
 
     def information(self, vector: FloatArray, slope: FloatArray, free: BoolArray) -> FloatArray:
@@ -223,15 +225,18 @@ class _Climb:
 
 
 def _newton(
-    climb: _Climb, vector: FloatArray, limits: Limits, information: FloatArray | None
+    climb: _Climb, vector: FloatArray, limits: Limits, covariance: FloatArray | None = None
 ) -> tuple[FloatArray, float, FloatArray]:
-    """The last steps, until the next promises nothing; the place, the loss, the information.
+    """The last steps, until the next promises nothing; the place, the loss, the covariance.
 
-    An `information` that is given is kept while each step promises a tenth of the last.
+    A `covariance` that is given stands for second derivatives while each step promises a tenth of
+    the last.
     """
-    free, given, before = limits.free, information is not None, np.inf
+    limits.refuse_bound(vector, tuple(climb.trace))
+    limits = limits.settled(vector)
+    free, before, taken_at = limits.free, np.inf, None
+    information = None if covariance is None else _inverse(covariance, free)
     loss, slope = climb(vector)
-    taken_at = vector
     for _ in range(_NEWTON_STEPS):
         if information is None:
             information, taken_at = climb.information(vector, slope, free), vector
@@ -241,19 +246,27 @@ def _newton(
         step[free] = np.linalg.solve(information, gradient)
         promised = 0.5 * gradient @ step[free]
         if promised < _DECREMENT:
-            return vector, loss, information
-        if promised > 0.1 * before and (given or taken_at is not vector):
-            information, given, before = None, False, np.inf
+            covariance = np.zeros((vector.size, vector.size))
+            covariance[np.ix_(free, free)] = np.linalg.inv(information)
+            return vector, loss, covariance
+        if promised > 0.1 * before and taken_at is not vector:
+            information, before = None, np.inf
             continue
         before = promised
         vector, loss, slope = _stepped(climb, vector, step, (loss, limits))
         limits.refuse_bound(vector, tuple(climb.trace))
-        if not given and np.abs(vector - taken_at).max() > _AWAY:
+        if taken_at is not None and np.abs(vector - taken_at).max() > _AWAY:
             information, before = None, np.inf
     raise ConvergenceError(
         f"The climb did not settle in {len(climb.trace)} evaluations; the trace holds them all.",
         trace=tuple(climb.trace),
     )
+
+
+def _inverse(covariance: FloatArray, free: BoolArray) -> FloatArray | None:
+    """The information behind a covariance; None if a number was held then that is free now."""
+    inner = covariance[np.ix_(free, free)]
+    return np.linalg.inv(inner) if (np.diag(inner) > 0).all() else None
 
 
 def _stepped(climb: _Climb, vector, step, stand: tuple[float, Limits]):
