@@ -17,7 +17,11 @@ from hotspot._numba.branching import branch
 from hotspot._numba.fast_exp import fast_exp
 from hotspot.models.parts.displacement import GaussianDisplacement
 from hotspot.models.parts.lag import ExponentialLag
-from hotspot.models.triggering.cascades import simulate_cascade
+from hotspot.models.triggering.cascades import (
+    drawn_displacement,
+    drawn_lag,
+    simulate_cascade,
+)
 from hotspot.models.triggering.pairs import list_cells
 from hotspot.models.triggering.sums import triggered_intensity
 
@@ -158,8 +162,9 @@ def show_simulation(rng: np.random.Generator) -> None:
     n = 750_000
     times, x, y = rng.uniform(0, 1, (3, n)) * np.array([[DAYS], [SIDE], [SIDE]])
     given, productivity = np.array([times, x, y]), np.full(n, PRODUCTIVITY)
-    m = branch(given, productivity, 0.1, 200.0, DAYS, rng)[1].size
-    taken = seconds(lambda: branch(given, productivity, 0.1, 200.0, DAYS, rng))
+    parts = drawn_lag(LAG), drawn_displacement(DISPLACEMENT)
+    m = branch(given, productivity, *parts, DAYS, rng)[1].size
+    taken = seconds(lambda: branch(given, productivity, *parts, DAYS, rng))
     print(f"\nsimulation: compiled loop {m / taken / 1e6:.1f} M events/s on one thread")
     for workers in (1, 2):
         taken = seconds(

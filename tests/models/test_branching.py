@@ -9,12 +9,32 @@ from scipy import stats
 
 from hotspot._numba.branching import prune
 from hotspot.errors import CoordinateError, DateError, ParameterError
-from hotspot.models.parts.displacement import GaussianDisplacement, StudentDisplacement
-from hotspot.models.parts.lag import ExponentialLag, PowerLawLag
+from hotspot.models.parts.displacement import (
+    ExponentialDisplacement,
+    GaussianDisplacement,
+    PiecewiseConstantDisplacement,
+    PowerLawDisplacement,
+    StudentDisplacement,
+)
+from hotspot.models.parts.lag import ExponentialLag, PiecewiseConstantLag, PowerLawLag
 from hotspot.models.triggering.cascades import simulate_cascade
 
 COMPILED = (ExponentialLag(rate=0.1), GaussianDisplacement(sd=200.0))
-BY_GENERATION = (PowerLawLag(c=2.0, p=2.5), StudentDisplacement(scale=150.0, exponent=2.5))
+
+
+class OwnLag(PowerLawLag):
+    """A part that the compiled samplers do not know."""
+
+
+BY_GENERATION = (OwnLag(c=2.0, p=2.5), StudentDisplacement(scale=150.0, exponent=2.5))
+LAGS = [COMPILED[0], PowerLawLag(c=2.0, p=1.7), PiecewiseConstantLag((0, 2, 5, 30), (0.4, 0, 0.6))]
+DISPLACEMENTS = [
+    COMPILED[1],
+    ExponentialDisplacement(scale=100.0),
+    PowerLawDisplacement(scale=100.0, exponent=3.5),
+    StudentDisplacement(scale=150.0, exponent=2.5),
+    PiecewiseConstantDisplacement((0, 100, 300, 900), (0.5, 0, 0.5)),
+]
 
 
 def cascade_of(n, *, parts=COMPILED, productivity=0.4, end=math.inf, seed=11, **rest):
@@ -52,9 +72,17 @@ def test_a_cascade_is_one_over_one_less_the_productivity_long(parts):
     assert abs(cascade.times.size / n - 1 / 0.6) < 4 * error
 
 
-@pytest.mark.parametrize("parts", [COMPILED, BY_GENERATION], ids=["compiled", "by generation"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        BY_GENERATION,
+        *((lag, COMPILED[1]) for lag in LAGS),
+        *((COMPILED[0], displacement) for displacement in DISPLACEMENTS),
+    ],
+    ids=lambda parts: " and ".join(type(part).__name__ for part in parts),
+)
 def test_lags_and_distances_follow_their_densities(parts):
-    cascade = cascade_of(3_000, parts=parts)
+    cascade = cascade_of(2_000, parts=parts)
     born = np.flatnonzero(cascade.parent >= 0)
     by = cascade.parent[born]
     lags = cascade.times[born] - cascade.times[by]
@@ -63,8 +91,9 @@ def test_lags_and_distances_follow_their_densities(parts):
     assert stats.kstest(apart, parts[1].integral).pvalue > 1e-3
 
 
-def test_offspring_of_gaussian_displacement_go_every_way_alike():
-    cascade = cascade_of(3_000)
+@pytest.mark.parametrize("displacement", DISPLACEMENTS, ids=lambda part: type(part).__name__)
+def test_offspring_go_every_way_alike(displacement):
+    cascade = cascade_of(2_000, parts=(COMPILED[0], displacement))
     born = np.flatnonzero(cascade.parent >= 0)
     by = cascade.parent[born]
     angle = np.arctan2(cascade.y[born] - cascade.y[by], cascade.x[born] - cascade.x[by])

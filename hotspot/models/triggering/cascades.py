@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from hotspot._numba import trigger_pairs
 from hotspot._numba.branching import branch, prune
 from hotspot._typing import FloatArray, IntArray
 from hotspot.errors import CoordinateError, DateError, ParameterError
-from hotspot.models.parts.displacement import Displacement, GaussianDisplacement
-from hotspot.models.parts.lag import ExponentialLag, Lag
+from hotspot.models.parts import displacement as displacements
+from hotspot.models.parts import lag as lags
+from hotspot.models.parts.base import SharedSteps
+from hotspot.models.parts.displacement import Displacement
+from hotspot.models.parts.lag import Lag
 
 _SHARES = 16  # fixed, so that chance does not depend on the number of threads
 _FEW = 4096
+_NONE = np.empty(0)
+_LAGS = {
+    lags.ExponentialLag: trigger_pairs.EXPONENTIAL,
+    lags.PowerLawLag: trigger_pairs.POWER_LAW,
+    lags.PiecewiseConstantLag: trigger_pairs.STEPS,
+}
+_DISPLACEMENTS = {
+    displacements.GaussianDisplacement: trigger_pairs.GAUSSIAN,
+    displacements.ExponentialDisplacement: trigger_pairs.RADIAL,
+    displacements.PowerLawDisplacement: trigger_pairs.POWER_LAW,
+    displacements.StudentDisplacement: trigger_pairs.STUDENT,
+    displacements.PiecewiseConstantDisplacement: trigger_pairs.STEPS,
+}
+
+Drawn = tuple[int, FloatArray, FloatArray]
 
 
 class Cascade(NamedTuple):
@@ -84,8 +104,8 @@ def simulate_cascade(
 
     Notes
     -----
-    Time is O(m log m) for m events; an exponential lag with a Gaussian displacement is compiled
-    and takes some 40 ns an event, other parts generation by generation a few times that.
+    Time is O(m log m) for m events. The library's own parts are compiled; any other part that has
+    a sampler is followed generation by generation.
 
     References
     ----------
@@ -106,13 +126,11 @@ def simulate_cascade(
     1.3
     """
     given, productivity = _checked(times, x, y, productivity)
-    compiled = isinstance(lag, ExponentialLag) and isinstance(displacement, GaussianDisplacement)
+    drawn = drawn_lag(lag), drawn_displacement(displacement)
 
     def grow(share: np.ndarray, generator: np.random.Generator):
-        if compiled:
-            return branch(
-                given[:, share], productivity[share], lag.rate, displacement.sd, end, generator
-            )
+        if None not in drawn:
+            return branch(given[:, share], productivity[share], *drawn, float(end), generator)
         return _generations(
             given[:, share], productivity[share], lag, displacement, end=end, rng=generator
         )
@@ -123,6 +141,26 @@ def simulate_cascade(
     with ThreadPoolExecutor(workers) as pool:
         grown = list(pool.map(grow, shares, rng.spawn(len(shares))))
     return _gathered(grown, shares, after, region)
+
+
+def drawn_lag(lag: Lag) -> Drawn | None:
+    """A density of the lag as the compiled samplers know it; None for one they do not."""
+    return _drawn(lag, _LAGS)
+
+
+def drawn_displacement(displacement: Displacement) -> Drawn | None:
+    """A density of the displacement as the compiled samplers know it; None for others."""
+    return _drawn(displacement, _DISPLACEMENTS)
+
+
+def _drawn(part, numbers: dict[type, int]) -> Drawn | None:
+    number = numbers.get(type(part))
+    if number is None:
+        return None
+    if isinstance(part, SharedSteps):
+        share = np.concatenate([[0.0], np.cumsum(part.weights)])
+        return number, share / share[-1], np.array(part.edges)
+    return number, np.array([getattr(part, field.name) for field in fields(part)], float), _NONE
 
 
 def _checked(times, x, y, productivity) -> tuple[FloatArray, FloatArray]:
