@@ -14,6 +14,7 @@ from numba import njit
 
 from hotspot._numba.branching import lag_of, share_later, step_away
 
+_RUN = 64  # recorded events that are looked at together
 _FORGOTTEN = 1e-18  # share of its offspring still to come, below which an event is left out
 
 
@@ -45,7 +46,8 @@ class Heard(NamedTuple):
     x: np.ndarray  # (n,)
     y: np.ndarray  # (n,)
     kind: np.ndarray  # (n,) int64
-    weight: np.ndarray  # (n,) mean direct offspring, of any kind
+    weight: np.ndarray  # (n + 1,) sum of the weights of the events before each
+    scale: float  # mean direct offspring, of any kind, of an event of weight 1
     place_cell: float  # side of the squares about x, y in which they lie
 
 
@@ -83,7 +85,7 @@ def count_future(counts, ground, arrivals, heard, offspring, rng):
     Notes
     -----
     An immigrant is laid evenly in its cell; any other event in a cell on the border is kept with
-    the chance that its place lies inside. O(events + recorded events that are still heard).
+    the chance that its place lies inside. O(events), and a 64th of the recorded ones still heard.
     """
     stack = np.empty((5, 64))
     gap = rng.standard_exponential()
@@ -115,29 +117,42 @@ def count_future(counts, ground, arrivals, heard, offspring, rng):
 
 @njit(cache=True, nogil=True)
 def _count_children_of_past(counts, stack, gap, ground, heard, offspring, rng):
-    """What recorded events trigger after the cut-off, the latest first, and all that follows."""
+    """What recorded events trigger after the cut-off, the latest first, and all that follows.
+
+    A run of events shares one stretch of lags, from the youngest's age to the oldest's age when all
+    ends. A lag drawn from it for one of them that ends before the cut-off or after the end is not
+    meant, and is left out.
+    """
     total = 0
-    for j in range(heard.ago.shape[0] - 1, -1, -1):
-        since = heard.ago[j] - offspring.shortest
-        later = share_later(max(since, 0.0), offspring.lag)
+    last = heard.ago.shape[0]
+    while last > 0:
+        first = max(last - _RUN, 0)
+        youngest = max(heard.ago[last - 1] - offspring.shortest, 0.0)
+        oldest = max(heard.ago[first] - offspring.shortest + ground.until, 0.0)
+        later = share_later(youngest, offspring.lag)
         if later < _FORGOTTEN:
             break
-        beyond = share_later(max(since + ground.until, 0.0), offspring.lag)
-        left = heard.weight[j] * (later - beyond)
+        beyond = share_later(oldest, offspring.lag)
+        weight = heard.weight[first : last + 1]
+        left = heard.scale * (weight[-1] - weight[0]) * (later - beyond)
         while gap < left:
             left -= gap
             gap = rng.standard_exponential()
-            share = later - rng.random() * (later - beyond)
-            t = max(lag_of(-math.log(share), offspring.lag) - since, 0.0)
-            dx, dy = step_away(offspring.displacement, rng)
-            if heard.place_cell > 0.0:
-                dx += heard.place_cell * (rng.random() - 0.5)
-                dy += heard.place_cell * (rng.random() - 0.5)
-            kind = _kind_of_child(heard.kind[j], offspring.mix, rng)
-            if _push(stack, 0, t, heard.x[j] + dx, heard.y[j] + dy, kind, ground, rng):
-                born, gap, stack = _follow(counts, stack, gap, ground, offspring, rng)
-                total += born
+            mark = weight[0] + (weight[-1] - weight[0]) * rng.random()
+            j = first + min(np.searchsorted(weight, mark, side="right"), last - first) - 1
+            wait = -math.log(later - rng.random() * (later - beyond))
+            t = lag_of(wait, offspring.lag) + offspring.shortest - heard.ago[j]
+            if 0.0 <= t < ground.until:
+                dx, dy = step_away(offspring.displacement, rng)
+                if heard.place_cell > 0.0:
+                    dx += heard.place_cell * (rng.random() - 0.5)
+                    dy += heard.place_cell * (rng.random() - 0.5)
+                kind = _kind_of_child(heard.kind[j], offspring.mix, rng)
+                if _push(stack, 0, t, heard.x[j] + dx, heard.y[j] + dy, kind, ground, rng):
+                    born, gap, stack = _follow(counts, stack, gap, ground, offspring, rng)
+                    total += born
         gap -= left
+        last = first
     return total
 
 

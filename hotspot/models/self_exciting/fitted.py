@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ import xarray as xr
 
 from hotspot._checks import require_generator, require_level
 from hotspot._typing import FloatArray
+from hotspot.data.events import Events
 from hotspot.errors import LeakError, ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.models.backgrounds.base import LaidBackground
@@ -22,12 +23,14 @@ from hotspot.models.self_exciting.estimates import (
     described,
     scaled_estimates,
 )
-from hotspot.models.self_exciting.futures import future_events, redraw, root_of
-from hotspot.models.self_exciting.likelihood import Likelihood, Parts, Record, arrived_by
-from hotspot.models.self_exciting.moments import Past, excess_variance, expected_by_step, step_edges
-
-_VALUES_AT_ONCE = 1 << 22
-_DIFFERENCE = 0.05  # of a standard error, for the parameters' part of the variance
+from hotspot.models.self_exciting.history import (
+    Later,
+    later_end,
+    read_later,
+    require_same_resolution,
+)
+from hotspot.models.self_exciting.likelihood import Likelihood, Record, arrived_by
+from hotspot.models.self_exciting.outlook import Outlook
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,8 @@ class FittedSelfExciting:
     ----------
     grid : Grid
     data_cutoff : Timestamp
-        No event at or after this instant was used.
+        No event at or after this instant was used; later than the fit's own for one that was
+        :meth:`updated`.
     window_start : Timestamp
         The likelihood explains the events from here to the cut-off.
     estimate : Estimate
@@ -54,6 +58,10 @@ class FittedSelfExciting:
         Parts that were given and not estimated.
     mark_levels : dict
         Levels of each mark that is not a number; the first is the baseline.
+    marks : tuple of str
+        Columns of the events on which productivity depends.
+    later : Later or None
+        What was recorded since the fit, where it was :meth:`updated`.
 
     Examples
     --------
@@ -84,6 +92,8 @@ class FittedSelfExciting:
     held: tuple[str, ...] = ()
     mark_levels: Mapping[str, list] = field(default_factory=dict)
     mark_names: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    later: Later | None = None
     name: str = "SelfExciting"
     interval_kind: str = (
         "chance, families of events, and the uncertainty of the parameters; not that the level of "
@@ -105,6 +115,7 @@ class FittedSelfExciting:
             "held": list(self.held),
             "window_start": self.window_start.isoformat(),
             "events": int(self.record.n),
+            **({} if self.later is None else {"events_since_fit": int(self.later.t.size)}),
             "log_likelihood": self.log_likelihood,
             **self.background.parameters,
         }
@@ -251,23 +262,19 @@ class FittedSelfExciting:
 
     def expected_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """Mean recorded offences per cell and period, descendants of future ones included."""
-        return self.background_count(periods) + self.triggered_count(periods)
+        self._require_future(periods)
+        return self._labelled(self.outlook.expected(periods)[0][0], periods)
 
     def background_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """The part of the expected count that no event triggers; (time, y, x)."""
         self._require_future(periods)
-        days = [self.background.days(left, right) for left, right in self._edges(periods)]
-        rate = self.estimate.parts.background_rate
-        return self._labelled(
-            rate * np.array(days)[:, None, None] * self.background.cell_share, periods
-        )
+        return self._labelled(self.outlook.background(periods)[0], periods)
 
     def triggered_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """The part that recorded and future events trigger, in any generation; (time, y, x)."""
         self._require_future(periods)
-        total = self._expected(periods, self.estimate.parts)[0]
-        triggered = np.maximum(total - self.background_count(periods).to_numpy(), 0.0)
-        return self._labelled(triggered, periods)
+        total, background = self.outlook.expected(periods)
+        return self._labelled((total - background)[0], periods)
 
     def count_variance(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """Predictive variance: chance, families of events, uncertain parameters; (time, y, x).
@@ -276,27 +283,7 @@ class FittedSelfExciting:
         parameters the expected count to be linear in their logarithms, within a standard error.
         """
         self._require_future(periods)
-        parts = self.estimate.parts
-        mean, by_step, edges = self._expected(periods, parts)
-        variance = mean.copy()
-        for i, period in enumerate(zip(*self._days(periods), strict=True)):
-            variance[i] += excess_variance(
-                self.grid,
-                parts,
-                edges,
-                by_step,
-                shortest_lag=self.record.shortest_lag,
-                period=period,
-            )
-        for direction in root_of(self.estimate.covariance).T:
-            if not direction.any():
-                continue
-            up, down = (
-                self._expected(periods, parts.with_vector(parts.vector + s * direction))[0]
-                for s in (_DIFFERENCE, -_DIFFERENCE)
-            )
-            variance += ((up - down) / (2 * _DIFFERENCE)) ** 2
-        return self._labelled(variance, periods)
+        return self._labelled(self.outlook.variance(periods)[0], periods)
 
     def simulate_counts(
         self, periods: pd.IntervalIndex, *, size: int, rng: np.random.Generator
@@ -304,36 +291,96 @@ class FittedSelfExciting:
         """Simulated futures; (member, time, y, x), float32 whole numbers, NaN outside.
 
         Each future has its own parameters, drawn from their normal approximation on the scale of
-        logarithms, and follows the recorded events. Memory is 4 x size x periods x cells bytes.
+        logarithms, and follows the recorded events; new events have marks like those recorded.
+        Memory is 4 x size x periods x cells bytes.
 
         Raises
         ------
         ExplosiveError
-            If the branching ratio is so uncertain that futures would not end.
+            If families of events would not end, or the branching ratio is so uncertain that those
+            of many futures would not.
         """
         require_generator(rng)
         if size < 1:
             raise ParameterError(f"size must be at least 1, got {size}.")
         self._require_future(periods)
-        parts = self.estimate.parts
-        drawn = redraw(parts, self.estimate.covariance, size=size, rng=rng)
-        begin, end = self._days(periods)
-        background = self._background_stretches(periods)
-        out = np.zeros((size, len(periods), self.grid.inside.size), np.float32)
-        expected = max(parts.background_rate * background[1].sum() / (1 - parts.productivity), 1.0)
-        at_once = max(1, int(_VALUES_AT_ONCE / (expected + 100)))
-        for first in range(0, size, at_once):
-            members = [parts.with_vector(vector) for vector in drawn[first : first + at_once]]
-            member, when, cell = future_events(
-                self.grid, self._past, members, background=background, rng=rng
-            )
-            period = np.searchsorted(begin, when, side="right") - 1
-            inside = (period >= 0) & (when < end[period])
-            where = (first + member[inside], period[inside], cell[inside])
-            np.add.at(out, where, 1.0)
+        out = self.outlook.simulated(periods, size=size, rng=rng)[:, 0]
         out[..., ~self.grid.inside.ravel()] = np.nan
         out = out.reshape(size, len(periods), *self.grid.shape)
         return self._labelled(out, periods, member=np.arange(size))
+
+    def updated(self, events: Events, *, end: pd.Timestamp | str) -> FittedSelfExciting:
+        """The same parameters with a longer history: for a forecast from a later cut-off.
+
+        Parameters
+        ----------
+        events : Events
+            A record that holds everything from `data_cutoff` to `end`; what came before is known
+            already, and what comes at `end` or later is not looked at.
+        end : Timestamp or str
+            The new cut-off; local if it has no zone.
+
+        Returns
+        -------
+        FittedSelfExciting
+            Its estimates, their covariance, the background and all diagnostics are those of the
+            fit, whose window still ends where it did. A mapped background is not fitted anew.
+
+        Raises
+        ------
+        LeakError
+            If `end` lies before `data_cutoff`.
+        CoverageError
+            If `events` do not hold all from `data_cutoff` to `end`.
+        ResolutionError
+            If their times are finer or coarser than those of the fit.
+        UnknownNameError
+            If a mark is missing, or has a level that the fit never saw.
+        GridMismatchError, DateError, CoordinateError
+            If they are in another reference system, or one has no time, no finite place, or lies
+            outside the region.
+
+        Notes
+        -----
+        With an exponential lag what the past still triggers is carried along, and a step
+        takes time in proportion to the new events and the cells, not to the record.
+
+        Examples
+        --------
+        >>> from hotspot import Grid, KernelBackground, SelfExciting, load_sample, make_periods
+        >>> events = load_sample("exact")
+        >>> grid = Grid.over(events.region, cell_size=500)
+        >>> model = SelfExciting(background=KernelBackground(150.0))
+        >>> fitted = model.fit(events, grid, end="2024-12-01")
+        >>> later = fitted.updated(events, end="2024-12-11")
+        >>> later.parameters["events_since_fit"] > 0
+        True
+        >>> day = make_periods("2024-12-11", count=1, length="day")
+        >>> later.expected_count(day).shape[0]
+        1
+        """
+        cutoff = later_end(events, self.data_cutoff, end)
+        require_same_resolution(events, self.time_resolution)
+        fresh = read_later(
+            events,
+            self.grid,
+            since=self.data_cutoff,
+            end=cutoff,
+            start=self.window_start,
+            place_cell=self.record.place_cell,
+            marks=self.marks,
+            levels=self.mark_levels,
+        )
+        moved = self.outlook.moved(cutoff, fresh)
+        return replace(self, data_cutoff=cutoff, later=moved.later)
+
+    @property
+    def fitted_until(self) -> pd.Timestamp:
+        """Where the window of the fit ends; before `data_cutoff` for one that was updated."""
+        if self.later is None:
+            return self.data_cutoff
+        # A number of days holds an instant to some nanoseconds only.
+        return (self.window_start + pd.Timedelta(days=self.record.end)).round("us")
 
     def summary(self, *, level: float = 0.9) -> str:
         """The estimates with their standard errors and bounds, and what the fit gained."""
@@ -343,7 +390,7 @@ class FittedSelfExciting:
         z = ndtri(0.5 + level / 2)
         lines = [
             f"{self.name}: {self.record.n:,} events from {self.window_start:%Y-%m-%d} to "
-            f"{self.data_cutoff:%Y-%m-%d %H:%M %Z}",
+            f"{self.fitted_until:%Y-%m-%d %H:%M %Z}",
             f"  {'':<36}{'estimate':>10}{'std. error':>12}{f'{level:.0%} interval':>24}",
         ]
         rows = [one.row(z) for one in self.estimates]
@@ -381,14 +428,21 @@ class FittedSelfExciting:
     @cached_property
     def likelihood(self) -> Likelihood:
         """What was climbed, over the background as it was laid last."""
-        days = self.background.days(self.window_start, self.data_cutoff)
+        days = self.background.days(self.window_start, self.fitted_until)
         return Likelihood(self.record, self.background.at_events, days)
 
     @cached_property
-    def _past(self) -> Past:
-        record = self.record
-        points = np.column_stack([record.x, record.y])
-        return Past(record.end - record.t, points, record.shortest_lag, record.place_cell)
+    def outlook(self) -> Outlook:
+        """What a forecast is computed from."""
+        return Outlook(
+            self.grid,
+            self.data_cutoff,
+            self.window_start,
+            self.estimate,
+            (self.background,),
+            self.record,
+            self.later,
+        )
 
     def _expected_until(self, asked: FloatArray) -> FloatArray:
         """Expected events from the begin of the window to each time; ascending, days."""
@@ -403,41 +457,6 @@ class FittedSelfExciting:
         days = self.background.days(self.window_start, instants)
         before = triggered(np.zeros(1))[0]
         return parts.background_rate * days + parts.productivity * (triggered(asked) - before)
-
-    def _expected(
-        self, periods: pd.IntervalIndex, parts: Parts
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Expected counts by period, by step, and the steps' edges."""
-        begin, end = self._days(periods)
-        edges = step_edges(begin, end, 1 / parts.lag.rate)
-        days = self._background_days(edges)
-        background = parts.background_rate * days[:, None, None] * self.background.cell_share
-        by_step = expected_by_step(self.grid, self._past, parts, edges, background)
-        middle = 0.5 * (edges[:-1] + edges[1:])
-        inside = (middle > begin[:, None]) & (middle < end[:, None])
-        return np.tensordot(inside.astype(float), by_step, axes=1), by_step, edges
-
-    def _background_stretches(self, periods: pd.IntervalIndex):
-        edges = np.unique(np.concatenate([[0.0], *self._days(periods)]))
-        if self.background.pattern is not None:
-            hours = np.arange(0.0, edges[-1], 1 / 24)
-            edges = np.unique(np.concatenate([edges, hours]))
-        return edges, self._background_days(edges), self.background.cell_share
-
-    def _background_days(self, edges: FloatArray) -> FloatArray:
-        stamps = self.data_cutoff + pd.to_timedelta(edges, unit="D")
-        return self.background.days(stamps[:-1], stamps[1:])
-
-    def _days(self, periods: pd.IntervalIndex) -> tuple[FloatArray, FloatArray]:
-        """Begin and end of each period; days after the cut-off."""
-        day = pd.Timedelta(days=1)
-        return tuple(
-            ((edge - self.data_cutoff) / day).to_numpy(float)
-            for edge in (periods.left, periods.right)
-        )
-
-    def _edges(self, periods: pd.IntervalIndex):
-        return zip(periods.left, periods.right, strict=True)
 
     def _require_future(self, periods: pd.IntervalIndex) -> None:
         first = periods.left.min()

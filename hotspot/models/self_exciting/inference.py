@@ -228,15 +228,15 @@ def _block_edges(fitted: FittedSelfExciting, block: str) -> list[pd.Timestamp]:
     before it.
     """
     step, edges = window_offset(block), [fitted.window_start]
-    while fitted.window_start + step * len(edges) <= fitted.data_cutoff:
+    while fitted.window_start + step * len(edges) <= fitted.fitted_until:
         edges.append(fitted.window_start + step * len(edges))
     if len(edges) - 1 < _LEAST_BLOCKS:
         raise ParameterError(
             f"Only {len(edges) - 1} blocks of {block} fit into the window from "
-            f"{fitted.window_start:%Y-%m-%d} to {fitted.data_cutoff:%Y-%m-%d}; at least "
+            f"{fitted.window_start:%Y-%m-%d} to {fitted.fitted_until:%Y-%m-%d}; at least "
             f"{_LEAST_BLOCKS} are needed. Give a shorter block, or fit a longer window."
         )
-    edges[-1] = fitted.data_cutoff
+    edges[-1] = fitted.fitted_until
     return edges
 
 

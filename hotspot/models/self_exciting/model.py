@@ -222,6 +222,7 @@ class SelfExciting:
             held=self.hold,
             mark_levels=levels,
             mark_names=LogLinear(self.marks).names(levels)[1:],
+            marks=self.marks,
         )
 
     def _start(self, past: Events, cutoff: pd.Timestamp) -> pd.Timestamp:
