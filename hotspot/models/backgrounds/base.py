@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from hotspot._typing import FloatArray
+from hotspot._typing import FloatArray, IntArray
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
@@ -44,6 +44,9 @@ class WindowEvents:
         The window; `end` is the cut-off.
     laid : dict
         Backgrounds that do not follow the events, kept from round to round of declustering.
+    kind : (n,) int64 or None
+        Of which of the `offences` each event is; None where all are of one kind.
+    offences : tuple of str
     """
 
     events: Events
@@ -53,6 +56,8 @@ class WindowEvents:
     start: pd.Timestamp
     end: pd.Timestamp
     laid: dict = field(default_factory=dict, repr=False)
+    kind: IntArray | None = None
+    offences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

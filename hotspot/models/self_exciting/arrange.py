@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import shapely
 
-from hotspot._typing import FloatArray
+from hotspot._typing import FloatArray, IntArray
 from hotspot.data.events import Events
-from hotspot.errors import CoordinateError, DateError, TooFewEventsError
+from hotspot.errors import (
+    CoordinateError,
+    DateError,
+    ParameterError,
+    TooFewEventsError,
+    UnknownNameError,
+)
 from hotspot.grid.cells import Grid
+from hotspot.models.backgrounds.base import WindowEvents
 from hotspot.models.log_linear import LogLinear
 
 _LEAST_EVENTS = 20
@@ -32,6 +42,52 @@ def marks_design(
         return None
     # The first column is the intercept, which the productivity is.
     return LogLinear(marks).design(events.table, levels)[0][:, 1:]
+
+
+def checked_offences(offences: Iterable[str] | str) -> tuple[str, ...]:
+    """Two or more different names, or none."""
+    given = (offences,) if isinstance(offences, str) else tuple(offences)
+    if len(given) == 1 or len(set(given)) < len(given):
+        raise ParameterError(
+            f"offences must be two or more different ones that excite one another; got {given}. "
+            "For one offence, fit to events.select(offences=...)."
+        )
+    return given
+
+
+def of_offences(events: Events, offences: tuple[str, ...]) -> Events:
+    """The events of these offences; all of them if none is named.
+
+    Raises
+    ------
+    UnknownNameError
+        If no event is of one of them.
+    """
+    if not offences:
+        return events
+    present = events.table["offence"]
+    missing = sorted(set(offences) - set(present))
+    if missing:
+        raise UnknownNameError(
+            f"No event before the cut-off is of {missing}; there are {sorted(present.unique())}."
+        )
+    return replace(events, table=events.table[present.isin(offences)].reset_index(drop=True))
+
+
+def kinds_of(events: Events, offences: tuple[str, ...]) -> IntArray | None:
+    """Place of each event's offence in `offences`; None if none is named."""
+    if not offences:
+        return None
+    return pd.Index(offences).get_indexer(events.table["offence"]).astype(np.int64)
+
+
+def require_each(window: WindowEvents) -> None:
+    """Refuse a window in which one of the offences has too few events."""
+    for kind, offence in enumerate(window.offences):
+        try:
+            require_enough(window.points[window.kind == kind], window.start, window.end)
+        except TooFewEventsError as error:
+            raise TooFewEventsError(f"Of {offence!r}: {error}") from None
 
 
 def earliest_days(events: Events, start: pd.Timestamp) -> FloatArray | None:

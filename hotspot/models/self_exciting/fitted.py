@@ -56,6 +56,8 @@ class FittedSelfExciting:
         Of the events it was fitted to.
     held : tuple of str
         Parts that were given and not estimated.
+    offences : tuple of str
+        Offences that excite one another; empty where all events are of one kind.
     mark_levels : dict
         Levels of each mark that is not a number; the first is the baseline.
     marks : tuple of str
@@ -90,6 +92,7 @@ class FittedSelfExciting:
     time_resolution: str
     place_resolution: float
     held: tuple[str, ...] = ()
+    offences: tuple[str, ...] = ()
     mark_levels: Mapping[str, list] = field(default_factory=dict)
     mark_names: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()

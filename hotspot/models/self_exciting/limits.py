@@ -89,6 +89,8 @@ def limits_of(
         f"The branching ratio passed {MOST_PRODUCTIVE:g}: the background is too poor.",
     )
     rows = [(rate - 12, rate + 2, none_left) for rate in rates]
+    # In a matrix a pair may be found not to trigger: it then stays at its least.
+    ratio = ratio if parts.kinds == 1 else _FREE
     rows += [(np.log(LEAST_PRODUCTIVE), np.log(MOST_PRODUCTIVE), ratio)] * parts.kinds**2
     rows += _held("lag", parts.lag) if "lag" in hold else _of_lag(parts.lag, days, longest)
     rows += (

@@ -13,13 +13,18 @@ from hotspot.errors import ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_covered, require_same_crs
 from hotspot.models.backgrounds.base import Background, LaidBackground, WindowEvents
+from hotspot.models.backgrounds.by_offence import BackgroundByOffence
 from hotspot.models.backgrounds.kernel import KernelBackground
 from hotspot.models.log_linear import LogLinear
 from hotspot.models.parts.displacement import Displacement, GaussianDisplacement
 from hotspot.models.parts.lag import ExponentialLag, Lag
 from hotspot.models.self_exciting.arrange import (
+    checked_offences,
     earliest_days,
+    kinds_of,
     marks_design,
+    of_offences,
+    require_each,
     require_enough,
     require_finite,
     require_inside,
@@ -69,6 +74,10 @@ class SelfExciting:
     marks : tuple of str
         Columns of the events on which productivity depends, log-linearly: text by level, the
         first in order being the baseline, numbers as they are.
+    offences : tuple of str
+        Offences that excite one another: each has its own background and its own productivity
+        towards each, so that θ is a matrix; lag and displacement are shared. Other offences are
+        left out. Empty: all events are of one kind.
     window : str or None
         How much of the record, up to the cut-off, the likelihood explains, such as "24 months";
         None for all of it. Events before the window still trigger, and are what ``MapBackground``
@@ -124,6 +133,7 @@ class SelfExciting:
     lag: Lag = field(default_factory=lambda: ExponentialLag(rate=0.1))
     displacement: Displacement = field(default_factory=lambda: GaussianDisplacement(sd=200.0))
     marks: tuple[str, ...] = ()
+    offences: tuple[str, ...] = ()
     window: str | None = None
     shortest_lag: float | None = None
     coarse_places: bool | None = None
@@ -136,6 +146,7 @@ class SelfExciting:
         require_parts(self.lag, self.displacement)
         marks = (self.marks,) if isinstance(self.marks, str) else tuple(self.marks)
         object.__setattr__(self, "marks", marks)
+        object.__setattr__(self, "offences", checked_offences(self.offences))
         if self.window is not None:
             window_offset(self.window)
         if self.shortest_lag is not None and not 0 <= self.shortest_lag < np.inf:
@@ -194,17 +205,18 @@ class SelfExciting:
         require_exact_times(events)
         require_times(events)
         cutoff = cutoff_of(events, end)
-        past = events.before(cutoff).in_order()
+        past = of_offences(events.before(cutoff), self.offences).in_order()
         levels = LogLinear(self.marks).levels(past.table)
-        start = self._start(past, cutoff)
+        start = self.window_start(past, cutoff)
         if past.coverage is not None:
             require_covered(past, pd.IntervalIndex.from_breaks([start, cutoff], closed="left"))
         record, window = self._arranged(past, grid, start, cutoff)
         record = replace(record, design=marks_design(past, self.marks, levels))
-        if self.background.follows_events:
-            estimate, laid = self._decluster(record, window)
+        background = BackgroundByOffence(self.background) if self.offences else self.background
+        if background.follows_events:
+            estimate, laid = self._decluster(background, record, window)
         else:
-            laid = self.background.lay(window, np.ones(record.n))
+            laid = background.lay(window, np.ones(record.n))
             likelihood = Likelihood(record, laid.at_events, laid.days(start, cutoff))
             estimate = self._climb(likelihood, window)
         return FittedSelfExciting(
@@ -220,12 +232,14 @@ class SelfExciting:
             time_resolution=events.time_resolution,
             place_resolution=events.place_resolution,
             held=self.hold,
+            offences=self.offences,
             mark_levels=levels,
             mark_names=LogLinear(self.marks).names(levels)[1:],
             marks=self.marks,
         )
 
-    def _start(self, past: Events, cutoff: pd.Timestamp) -> pd.Timestamp:
+    def window_start(self, past: Events, cutoff: pd.Timestamp) -> pd.Timestamp:
+        """Where the window that the likelihood explains begins."""
         if self.window is None:
             return past.start
         local = cutoff.tz_convert(past.time_zone).tz_localize(None) - window_offset(self.window)
@@ -257,9 +271,14 @@ class SelfExciting:
             place_cell=side,
             workers=self.workers,
             earliest=earliest_days(past, start),
+            kind=kinds_of(past, self.offences),
         )
         stamps = start + pd.to_timedelta(t[first:], unit="D")
-        return record, WindowEvents(past, grid, points[first:], stamps, start, cutoff)
+        window = WindowEvents(past, grid, points[first:], stamps, start, cutoff)
+        if self.offences:
+            window = replace(window, kind=record.window_kind, offences=self.offences)
+            require_each(window)
+        return record, window
 
     def _known_places(
         self, points: FloatArray, past: Events, grid: Grid
@@ -283,7 +302,14 @@ class SelfExciting:
     def _starts(self, likelihood: Likelihood) -> list[Parts]:
         record = likelihood.record
         marks = np.zeros(0 if record.design is None else record.design.shape[1])
-        own = Parts(0.8 * record.n / likelihood.days, 0.2, self.lag, self.displacement, marks)
+        rate, theta = 0.8 * record.n / likelihood.days, 0.2
+        if self.offences:
+            m = len(self.offences)
+            rate, theta = (
+                rate * np.bincount(record.window_kind) / record.n,
+                np.full((m, m), 0.2 / m),
+            )
+        own = Parts(rate, theta, self.lag, self.displacement, marks)
         lags = [self.lag] if "lag" in self.hold else other_lags(self.lag)
         displacements = (
             [self.displacement]
@@ -299,9 +325,11 @@ class SelfExciting:
         parts = self._starts(likelihood)[0]
         return limits_of(likelihood, window, parts, hold=self.hold)
 
-    def _decluster(self, record: Record, window: WindowEvents) -> tuple[Estimate, LaidBackground]:
+    def _decluster(
+        self, background: Background, record: Record, window: WindowEvents
+    ) -> tuple[Estimate, LaidBackground]:
         return decluster(
-            self.background,
+            background,
             record,
             window,
             climb=lambda likelihood: self._climb(likelihood, window),
