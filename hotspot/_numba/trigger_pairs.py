@@ -20,9 +20,12 @@ either 3, steps            :math:`f_k` for e_k <= u < e_{k+1}     :math:`f_0, f_
 either 5, constant         1                                      none
 =========================  =====================================  ====================
 
-Pairs are collected until there are enough for long, branchless loops. Nothing here checks its
-input; the caller is :mod:`hotspot.models.triggering.pairs`. The plain twin is
-``tests/reference/self_exciting.py``.
+Events are dealt into squares. For each piece of a square, what lies near enough to any of the
+piece's events is copied out in order of time: what an event then has to do with is one run of
+neighbours, between the first within reach and the event itself. An exponential with a Gaussian is
+summed over the run as it stands; for all other shapes pairs are collected until there are enough
+for long, branchless loops. Nothing here checks its input; the caller is
+:mod:`hotspot.models.triggering.pairs`. The plain twin is ``tests/reference/self_exciting.py``.
 """
 
 import numpy as np
@@ -40,8 +43,10 @@ RADIAL = 4
 CONSTANT = 5
 
 _LANES = np.uint64(8)  # pairs are taken eight at a time
-_ENOUGH = 2048
+_PADDING = 32  # loops over whole lanes go on past the end of a run
+_ENOUGH = 512  # pairs: eight rows of twice as many stay in the nearest cache
 _ROW = np.uint64(2 * _ENOUGH + 8)  # places for pairs; the order of the rows is that of _collect
+_SLACK = 1.0 + 1e-9  # for the rounding of distances
 # Rows of the buffer of pairs.
 _LAG, _DISTANCE, _WEIGHT, _EXPONENT, _LAG_STEP, _DISPLACEMENT_STEP, _VALUE, _FACTOR = range(8)
 
@@ -158,11 +163,12 @@ def _multiply_steps(pairs, m, lag, displacement):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _add_height_derivatives(pairs, ends, other, rows, out):
+def _add_height_derivatives(pairs, pending, other, rows, out):
     """Sums over the pairs of each step, without the step's height: one row of `out` a step.
 
     `rows` names the row of this shape's steps and of the other's, if that has any, or -1.
     """
+    ends, who = pending
     begin = 0
     for s in range(ends.shape[0]):
         for k in range(begin, ends[s]):
@@ -171,165 +177,337 @@ def _add_height_derivatives(pairs, ends, other, rows, out):
                 value = pairs[_VALUE, k]
                 if other[0] == STEPS:
                     value *= _height(pairs[rows[1], k], other[1])
-                out[int(step), s] += value
+                out[int(step), who[s]] += value
         begin = ends[s]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _add_products(value, factor, ends, out):
+def _add_products(value, factor, pending, out):
     """Sum of value times factor over each event's pairs."""
+    ends, who = pending
     begin = np.uint64(0)
     for s in range(ends.shape[0]):
         end = np.uint64(ends[s])
         total = 0.0
         for k in range(begin, end):
             total += value[k] * factor[k]
-        out[s] += total
+        out[who[s]] += total
         begin = end
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _add_values(value, ends, out):
+def _add_values(value, pending, out):
     """Sum of the values over each event's pairs."""
+    ends, who = pending
     begin = np.uint64(0)
     for s in range(ends.shape[0]):
         end = np.uint64(ends[s])
         total = 0.0
         for k in range(begin, end):
             total += value[k]
-        out[s] += total
+        out[who[s]] += total
         begin = end
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _settle(pairs, ends, lag, displacement, out):
+def _settle(pairs, pending, lag, displacement, out):
     """Turn collected pairs into sums: values, and where `out` has rows for them, derivatives."""
-    m = ends[ends.shape[0] - 1]
+    m = pending[0][-1]
     _evaluate(pairs, m, lag, displacement)
     n_lag = lag[1].shape[0]
     derivatives = out.shape[0] > 1
     if derivatives and lag[0] == STEPS:
         rows = (_LAG_STEP, _DISPLACEMENT_STEP)
-        _add_height_derivatives(pairs, ends, displacement, rows, out[1:])
+        _add_height_derivatives(pairs, pending, displacement, rows, out[1:])
     if derivatives and displacement[0] == STEPS:
         rows = (_DISPLACEMENT_STEP, _LAG_STEP)
-        _add_height_derivatives(pairs, ends, lag, rows, out[1 + n_lag :])
+        _add_height_derivatives(pairs, pending, lag, rows, out[1 + n_lag :])
     _multiply_steps(pairs, m, lag, displacement)
-    _add_values(pairs[_VALUE], ends, out[0])
+    _add_values(pairs[_VALUE], pending, out[0])
     factor = pairs[_FACTOR]
     if derivatives and lag[0] != STEPS:
         for which in range(n_lag):
             _log_derivative(m, pairs[_LAG], factor, lag[0], lag[1], which)
-            _add_products(pairs[_VALUE], factor, ends, out[1 + which])
+            _add_products(pairs[_VALUE], factor, pending, out[1 + which])
     if derivatives and displacement[0] != STEPS:
         for which in range(displacement[1].shape[0]):
             kind = 10 + displacement[0]
             _log_derivative(m, pairs[_DISTANCE], factor, kind, displacement[1], which)
-            _add_products(pairs[_VALUE], factor, ends, out[1 + n_lag + which])
+            _add_products(pairs[_VALUE], factor, pending, out[1 + n_lag + which])
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _collect(events, row, i, run, far, pairs, m):
-    """Append the pairs of event i with a run of others at place m; all flat, `far` squared.
+def _collect(near, row, event, run, far, pairs, m):
+    """Append the pairs of an event (t, x, y) with a run of others at place m; all flat.
 
     The loop goes on to whole lanes, reading and writing what the next run overwrites. Unsigned
     numbers cannot count from the end of an array; with signed ones the loop would have to ask.
     """
-    t = events[i]
-    x = events[row + i]
-    y = events[row + row + i]
+    t, x, y = event
     start = np.uint64(run[0])
     n = np.uint64(run[1] - run[0])
     for k in range((n + _LANES - np.uint64(1)) // _LANES * _LANES):
         j = start + k
-        dx = x - events[row + j]
-        dy = y - events[row + row + j]
+        dx = x - near[row + j]
+        dy = y - near[row + row + j]
         squared = dx * dx + dy * dy
         at = m + k
-        pairs[at] = t - events[j]
+        pairs[at] = t - near[j]
         pairs[at + _ROW] = squared
-        pairs[at + _ROW + _ROW] = 0.0 if squared > far else events[row + row + row + j]
+        pairs[at + _ROW + _ROW] = 0.0 if squared > far else near[row + row + row + j]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _first_not_before(times, begin, end, when):
-    """First place in [begin, end) whose time is at least `when`; ascending times."""
-    while begin < end:
-        middle = (begin + end) // 2
-        if times[middle] < when:
-            begin = middle + 1
+def _run_value(near, run, event, far, rates):
+    """Sum over a run of an exponential and a Gaussian, `rates` per day and per square metre."""
+    times, xs, ys, weights = near[0], near[1], near[2], near[3]
+    t, x, y = event
+    value = 0.0
+    for k in range(np.uint64(run[0]), np.uint64(run[1])):
+        dx = xs[k] - x
+        dy = ys[k] - y
+        squared = dx * dx + dy * dy
+        weight = 0.0 if squared > far else weights[k]
+        value += weight * fast_exp(-rates[0] * (t - times[k]) - rates[1] * squared)
+    return value
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def _run_moments(near, run, event, far, rates):
+    """As :func:`_run_value`, with the sums that have the lag and the squared distance as factors."""
+    times, xs, ys, weights = near[0], near[1], near[2], near[3]
+    t, x, y = event
+    value = 0.0
+    lagged = 0.0
+    spread = 0.0
+    for k in range(np.uint64(run[0]), np.uint64(run[1])):
+        dx = xs[k] - x
+        dy = ys[k] - y
+        squared = dx * dx + dy * dy
+        passed = t - times[k]
+        weight = 0.0 if squared > far else weights[k]
+        one = weight * fast_exp(-rates[0] * passed - rates[1] * squared)
+        value += one
+        lagged += one * passed
+        spread += one * squared
+    return value, lagged, spread
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def _sum_runs(near, piece, lag, displacement, reach, out):
+    """Each event of a piece with its run: exponential and Gaussian."""
+    listed, own, same, place = piece
+    sigma = displacement[1][0]
+    rates = (lag[1][0], 0.5 / (sigma * sigma))
+    far = reach[1] * reach[1]
+    low = 0
+    for k in range(own.shape[0]):
+        at = place[own[k]]
+        top = place[same[own[k]]]
+        who = -1 - listed[own[k]]
+        event = (near[0, at], near[1, at], near[2, at])
+        low = _first_within(near[0], low, top, event[0] - reach[0])
+        if out.shape[0] == 1:
+            out[0, who] = _run_value(near, (low, top), event, far, rates)
         else:
-            end = middle
-    return begin
+            value, lagged, spread = _run_moments(near, (low, top), event, far, rates)
+            out[0, who] = value
+            out[1, who] = -lagged
+            out[2, who] = spread / (sigma * sigma * sigma)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def sum_pairs(events, starts, neighbours, share, lag, displacement, reach, out):
-    r"""Sums over pairs, and their derivatives, for a share of the events.
+def _collect_runs(near, piece, pairs, lag, displacement, reach, out):
+    """Each event of a piece with its run: any shapes."""
+    listed, own, same, place = piece
+    flat = (near.reshape(-1), pairs.reshape(-1))
+    row = np.uint64(near.shape[1])
+    far = reach[1] * reach[1]
+    who = -1 - listed[own]
+    ends = np.empty(who.shape[0], np.int64)
+    low, settled, m = 0, 0, 0
+    for k in range(who.shape[0]):
+        at = place[own[k]]
+        top = place[same[own[k]]]
+        event = (near[0, at], near[1, at], near[2, at])
+        low = _first_within(near[0], low, top, event[0] - reach[0])
+        for a in range(low, top, _ENOUGH):
+            run = (a, min(a + _ENOUGH, top))
+            _collect(flat[0], row, event, run, far, flat[1], np.uint64(m))
+            m += run[1] - run[0]
+            ends[k] = m
+            if m >= _ENOUGH:
+                pending = (ends[settled : k + 1], who[settled : k + 1])
+                _settle(pairs, pending, lag, displacement, out)
+                # The event goes on with what is left of it, and adds to the same sum.
+                settled, m = k, 0
+        ends[k] = m
+    if m > 0:
+        _settle(pairs, (ends[settled:], who[settled:]), lag, displacement, out)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def _first_within(times, low, top, when):
+    """First place from `low` on whose time is at least `when`, or `top`; ascending times."""
+    while low + 16 <= top and times[low + 15] < when:
+        low += 16
+    while low < top and times[low] < when:
+        low += 1
+    return low
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def list_near(home, columns, first, slots, members):
+    """Write each event's number into the lists of its square and the eight about it.
 
     Parameters
     ----------
-    events : (4, n + 8) float64
-        Times, x, y, productivities; cell by cell, ascending in time within each; padded.
-    starts : (cells + 1,) int64
-        Where each cell begins.
-    neighbours : (k,) int64
-        Steps from a cell's number to those within reach. Cells at the border of the numbering
-        hold nothing, so that every step from one that does leads to a cell.
+    home : (n,) int32
+        Square of each event; none lies at the border of the numbering.
+    columns : int
+        Squares in a row.
+    first : int
+        Number of the first of these events.
+    slots : (squares,) int64
+        Where each square's next member goes; moved on. Negative for squares without a list.
+    members : (m,) int32
+        Filled, in order of time: i in the lists about event i's square, -1 - i in its own.
+    """
+    for i in range(home.shape[0]):
+        for step in range(-columns, columns + 1, columns):
+            for square in range(home[i] + step - 1, home[i] + step + 2):
+                slot = slots[square]
+                if slot >= 0:
+                    members[slot] = -1 - (first + i) if square == home[i] else first + i
+                    slots[square] = slot + 1
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def _gather(events, members, corner, per_piece, span, around, piece, same):
+    """Copy a square's list; say which piece each of its own events is in, and what is as late."""
+    begun = 0
+    for k in range(members.shape[0]):
+        i = members[k] if members[k] >= 0 else -1 - members[k]
+        for row in range(4):
+            around[row, k] = events[i, row]
+        begun = k if around[0, k] > around[0, begun] else begun
+        same[k] = begun
+        piece[k] = -1
+        if members[k] < 0:
+            a = max(0, min(span - 1, int((around[1, k] - corner[0]) * per_piece)))
+            b = max(0, min(span - 1, int((around[2, k] - corner[1]) * per_piece)))
+            piece[k] = b * span + a
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def _deal_own(members, around, piece, begins, boxes, own):
+    """List the square's own events piece by piece, in order of time, and bound each piece."""
+    boxes[:, :2] = np.inf
+    boxes[:, 2:] = -np.inf
+    begins[:] = 0
+    for k in range(members.shape[0]):
+        p = piece[k]
+        if p >= 0:
+            begins[p + 1] += 1
+            boxes[p, 0] = min(boxes[p, 0], around[1, k])
+            boxes[p, 1] = min(boxes[p, 1], around[2, k])
+            boxes[p, 2] = max(boxes[p, 2], around[1, k])
+            boxes[p, 3] = max(boxes[p, 3], around[2, k])
+    for p in range(boxes.shape[0]):
+        begins[p + 1] += begins[p]
+    total = begins[boxes.shape[0]]
+    for k in range(members.shape[0] - 1, -1, -1):
+        p = piece[k]
+        if p >= 0:
+            begins[p + 1] -= 1
+            own[begins[p + 1]] = k
+    # Each begins[p + 1] has come down to where piece p begins.
+    for p in range(boxes.shape[0]):
+        begins[p] = begins[p + 1]
+    begins[boxes.shape[0]] = total
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def _mark(x, y, box, far, n, within):
+    """Whether each place is within reach of a box; on its own so as to stay in registers."""
+    for k in range(n):
+        dx = max(max(box[0] - x[k], x[k] - box[2]), 0.0)
+        dy = max(max(box[1] - y[k], y[k] - box[3]), 0.0)
+        within[k] = dx * dx + dy * dy <= far
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def _narrow(around, within, n, near, place):
+    """Copy what is marked; `place` says where each went, or where the next one did."""
+    to = np.uint64(0)
+    for k in range(n):
+        near[0, to] = around[0, k]
+        near[1, to] = around[1, k]
+        near[2, to] = around[2, k]
+        near[3, to] = around[3, k]
+        place[k] = to
+        # Counting on without asking is quicker than a branch that no one can foretell.
+        to += np.uint64(within[k])
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def sum_pairs(events, members, squares, share, lag, displacement, reach, out):
+    r"""Sums over pairs, and their derivatives, for the events of a share of the pieces.
+
+    Parameters
+    ----------
+    events : (n, 4) float64
+        Times, ascending; x; y; productivities.
+    members : (m,) int32
+        The events of each square and of the eight about it, in order of time; see
+        :func:`list_near`.
+    squares : (corners, starts, pieces, width)
+        For each square with a list its south-western corner, (k, 2) float64; where its list
+        begins, (k + 1,) int64; and the number of its first piece, (k + 1,) int64. A square is
+        cut into a square number of pieces. Its width is at least the reach.
     share : (begin, end) ints
-        The events whose sums are wanted.
+        The pieces whose events' sums are wanted.
     lag, displacement : (kind, parameters, edges)
         Shapes by number; see the module.
     reach : (days, metres) floats
         Pairs further apart do not count; may be infinite.
-    out : (1 or 1 + parameters, end - begin) float64
-        Filled: S and, where it has the rows, its derivatives with respect to the parameters
-        of the lag and then of the displacement.
+    out : (1 or 1 + parameters, n) float64
+        Zeros. Filled for the events of the share: S and, where it has the rows, its derivatives
+        with respect to the parameters of the lag and then of the displacement.
 
     Notes
     -----
-    Time is O(pairs within reach, and as many again that share a cell's neighbourhood).
+    Time is O(pairs within reach, and as many again that are not but share a neighbourhood).
     """
-    times = events[0]
-    begin, end = share
-    out[:] = 0.0
-    low = np.empty(neighbours.shape[0], np.int64)
-    high = np.empty(neighbours.shape[0], np.int64)
+    corners, starts, pieces, width = squares
+    first = np.searchsorted(pieces, share[0], side="right") - 1
+    after = np.searchsorted(pieces, share[1], side="left")
+    longest = np.max(starts[first + 1 : after + 1] - starts[first:after])
+    most = np.max(pieces[first + 1 : after + 1] - pieces[first:after])
+    around = np.empty((4, longest))
+    near = np.zeros((4, longest + _PADDING))
+    numbers = np.empty((5, longest), np.int64)
+    piece, same, own, place, within = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    begins, boxes = np.empty(most + 1, np.int64), np.empty((most, 4))
     pairs = np.zeros((8, 2 * _ENOUGH + 8))
-    flat = (events.reshape(-1), pairs.reshape(-1))
-    row = np.uint64(events.shape[1])
-    far = reach[1] * reach[1]
-    ends = np.empty(end - begin, np.int64)
-    cell = np.searchsorted(starts, begin, side="right") - 1
-    settled, m, fresh = begin, 0, True
-    for i in range(begin, end):
-        while i >= starts[cell + 1]:
-            cell += 1
-            fresh = True
-        if fresh:
-            for b in range(neighbours.shape[0]):
-                a = cell + neighbours[b]
-                first, last = starts[a], starts[a + 1]
-                low[b] = _first_not_before(times, first, last, times[i] - reach[0])
-                high[b] = _first_not_before(times, first, last, times[i])
-            fresh = False
-        for b in range(neighbours.shape[0]):
-            last = starts[cell + neighbours[b] + 1]
-            while low[b] < last and times[low[b]] < times[i] - reach[0]:
-                low[b] += 1
-            while high[b] < last and times[high[b]] < times[i]:
-                high[b] += 1
-            for a in range(low[b], high[b], _ENOUGH):
-                run = (a, min(a + _ENOUGH, high[b]))
-                _collect(flat[0], row, np.uint64(i), run, far, flat[1], np.uint64(m))
-                m += run[1] - run[0]
-                ends[i - settled] = m
-                if m >= _ENOUGH:
-                    done = out[:, settled - begin : i + 1 - begin]
-                    _settle(pairs, ends[: i + 1 - settled], lag, displacement, done)
-                    # The event goes on with what is left of it, and adds to the same sum.
-                    settled, m = i, 0
-        ends[i - settled] = m
-    if m > 0:
-        done = out[:, settled - begin :]
-        _settle(pairs, ends[: end - settled], lag, displacement, done)
+    far = reach[1] * reach[1] * _SLACK
+    direct = lag[0] == EXPONENTIAL and displacement[0] == GAUSSIAN
+    for s in range(first, after):
+        listed = members[starts[s] : starts[s + 1]]
+        n = np.uint64(listed.shape[0])
+        count = pieces[s + 1] - pieces[s]
+        span = int(np.sqrt(count + 0.5))
+        _gather(events, listed, corners[s], span / width, span, around, piece, same)
+        _deal_own(listed, around, piece, begins[: count + 1], boxes[:count], own)
+        for p in range(max(share[0], pieces[s]), min(share[1], pieces[s + 1])):
+            a = begins[p - pieces[s]]
+            b = begins[p - pieces[s] + 1]
+            if b == a:
+                continue
+            _mark(around[1], around[2], boxes[p - pieces[s]], far, n, within)
+            _narrow(around, within, n, near, place)
+            found = (listed, own[a:b], same, place)
+            if direct:
+                _sum_runs(near, found, lag, displacement, reach, out)
+            else:
+                _collect_runs(near, found, pairs, lag, displacement, reach, out)

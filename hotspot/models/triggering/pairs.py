@@ -1,4 +1,4 @@
-"""Sums over earlier events within reach, for any densities: a cell list, dealt to threads."""
+"""Sums over earlier events within reach, for any densities: squares of events, dealt to threads."""
 
 from __future__ import annotations
 
@@ -9,68 +9,88 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hotspot._numba.trigger_pairs import sum_pairs
+from hotspot._numba.trigger_pairs import list_near, sum_pairs
 from hotspot._typing import FloatArray, IntArray
 from hotspot.models.parts.coded import CodedPart
 
-_PADDING = 8  # the compiled loop reads this far past the last event, and discards it
 _SHARES = 64
-_LONG_RUN = 48  # events in a cell and within reach in time that make narrower cells worth it
-_FINEST = 3
+_CHUNK = 1 << 17
+_SPANS = np.arange(1, 9)  # pieces along the side of a square
+_PER_SQUARE = 4  # events; more squares would only cost memory
+# Measured cost of a pair looked at, and of one event seen in looking for a piece's neighbours.
+_SECONDS_PER_PAIR = 6.0e-10
+_SECONDS_PER_LOOK = 1.5e-9
 
 
-class CellList(NamedTuple):
-    """Events sorted into square cells, with a rim of empty cells as wide as the reach."""
+class Squares(NamedTuple):
+    """Events dealt into squares at least as wide as the reach, with a rim of empty ones."""
 
-    order: IntArray  # (n,) number of the event at each place
-    starts: IntArray  # (cells + 1,) where each cell begins
-    neighbours: IntArray  # (k,) steps from a cell to those within reach
+    home: IntArray  # (n,) square of each event
     columns: int
+    corner: tuple[float, float]  # of the first square inside the rim
+    width: float
+    own: IntArray  # (rows, columns) events in each square
+    near: IntArray  # (rows, columns) and in it and the eight about it; 0 where it is empty
 
 
-def list_cells(events: FloatArray, lag_reach: float, displacement_reach: float) -> CellList:
-    """Sort events (4, n) into cells whose neighbourhood holds all within reach.
-
-    Cells are as wide as the reach, or a half or a third of it where events are so many that the
-    runs stay long: less of the neighbourhood is then out of reach.
-    """
+def deal(events: FloatArray, displacement_reach: float) -> Squares:
+    """Squares for events (4, n): whoever is within reach of an event is in one of nine."""
     n = events.shape[1]
-    west, south = events[1].min(), events[2].min()
+    west, south = float(events[1].min()), float(events[2].min())
     extent = max(np.ptp(events[1]), np.ptp(events[2]), 1e-9)
-    reach = min(displacement_reach, 2.0 * extent)
-    # More cells than events would only cost memory.
-    narrowest = extent / max(math.isqrt(n), 1)
-    share_of_time = min(1.0, lag_reach / max(np.ptp(events[0]), 1e-300))
-    for span in range(_FINEST, 0, -1):
-        width = max(reach / span, narrowest)
-        if n * share_of_time * (width / extent) ** 2 >= _LONG_RUN:
-            break
-    columns = int((events[1].max() - west) / width) + 1 + 2 * span
-    rows = int((events[2].max() - south) / width) + 1 + 2 * span
-    column = ((events[1] - west) / width).astype(np.int64) + span
-    row = ((events[2] - south) / width).astype(np.int64) + span
-    cell = row * columns + column
-    order = np.argsort(cell, kind="stable")  # time order is kept within a cell
-    starts = np.zeros(rows * columns + 1, np.int64)
-    np.cumsum(np.bincount(cell, minlength=rows * columns), out=starts[1:])
-    step = np.arange(-span, span + 1)
-    gap = np.maximum(np.abs(step) - 1, 0) * width
-    near = gap[:, None] ** 2 + gap**2 <= (reach * (1 + 1e-9)) ** 2
-    neighbours = (step[:, None] * columns + step)[near]
-    return CellList(order, starts, neighbours, columns)
+    narrowest = extent / max(math.isqrt(n // _PER_SQUARE), 1)
+    width = max(min(displacement_reach, 2.0 * extent) * (1 + 1e-9), narrowest)
+    column = ((events[1] - west) * (1.0 / width)).astype(np.int32) + 1
+    row = ((events[2] - south) * (1.0 / width)).astype(np.int32) + 1
+    columns, rows = int(column.max()) + 2, int(row.max()) + 2
+    home = row * np.int32(columns) + column
+    own = np.bincount(home, minlength=rows * columns).reshape(rows, columns)
+    near = np.where(own > 0, _over_nine(own), 0)
+    return Squares(home, columns, (west, south), width, own, near)
+
+
+def _over_nine(counts: IntArray) -> IntArray:
+    """Each square's count with those of the eight about it; the last two axes are the plane."""
+    padded = np.pad(counts, [(0, 0)] * (counts.ndim - 2) + [(1, 1), (1, 1)])
+    rows = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
+    return rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
+
+
+def _looked_at(own, near, share_of_time, span) -> FloatArray:
+    """About how many pairs a square's events look at if its sides are cut into `span` pieces."""
+    # Within reach of a piece: itself, a strip along each side, and a round corner at each corner.
+    area = 1.0 / span**2 + 4.0 / span + math.pi
+    return own * near * (area / 9.0) * share_of_time
+
+
+def _share_of_time(events: FloatArray, lag_reach: float) -> float:
+    """Share of pairs of events evenly spread in time that are ordered and within reach."""
+    share = min(lag_reach / max(np.ptp(events[0]), 1e-300), 1.0)
+    return share - share**2 / 2
 
 
 def candidate_pairs(events: FloatArray, lag_reach: float, displacement_reach: float) -> float:
     """About how many pairs the sums would look at: events evenly spread in time are supposed."""
-    if not math.isfinite(displacement_reach):
-        near = float(events.shape[1]) ** 2
-    else:
-        cells = list_cells(events, lag_reach, displacement_reach)
-        counts = np.diff(cells.starts)
-        held = np.flatnonzero(counts)
-        near = float(sum(counts[held] @ counts[held + step] for step in cells.neighbours))
-    share = min(lag_reach / max(np.ptp(events[0]), 1e-300), 1.0)
-    return near * (share - share**2 / 2)
+    squares = deal(events, displacement_reach)
+    held = squares.own > 0
+    own, near = squares.own[held], squares.near[held]
+    share = _share_of_time(events, lag_reach)
+    return float(_looked_at(own, near, share, _spans(own, near, share)).sum())
+
+
+def _spans(own: IntArray, near: IntArray, share_of_time: float) -> IntArray:
+    """Pieces along each square's side, of the least estimated cost."""
+    least = np.full(own.size, np.inf)
+    best = np.ones(own.size, np.int64)
+    for span in _SPANS:
+        looked = _looked_at(own, near, share_of_time, span)
+        cost = looked * _SECONDS_PER_PAIR + near * (span**2 * _SECONDS_PER_LOOK)
+        best[cost < least] = span
+        np.minimum(cost, least, out=least)
+    # A few large squares must still make work enough for several threads.
+    if own.size and own.sum() >= _SHARES * 16:
+        best = np.maximum(best, min(math.isqrt(_SHARES // own.size), int(_SPANS[-1])))
+    return best
 
 
 def pair_sums(
@@ -100,21 +120,62 @@ def pair_sums(
     -------
     (1 or 1 + parameters, n) float64
     """
-    n = events.shape[1]
     lag, displacement = parts
-    cells = list_cells(events, *reach)
-    laid = np.zeros((4, n + _PADDING))
-    laid[:, :n] = events[:, cells.order]
     shapes = (lag.shape, displacement.shape)
     rows = 1 + (lag.parameters.size + displacement.parameters.size if derivatives else 0)
-    result = np.empty((rows, n))
-
-    def fill(share: tuple[int, int]) -> None:
-        out = np.empty((rows, share[1] - share[0]))
-        sum_pairs(laid, cells.starts, cells.neighbours, share, *shapes, reach, out)
-        result[:, cells.order[share[0] : share[1]]] = out
-
-    cuts = np.linspace(0, n, min(_SHARES, -(-n // 256)) + 1).astype(int).tolist()
+    # Every event is in one piece, so that threads never write to one place.
+    result = np.zeros((rows, events.shape[1]))
+    squares = deal(events, reach[1])
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(fill, itertools.pairwise(cuts)))
+        numbers, starts, members = _lists(squares, pool)
+        own, near = squares.own.ravel()[numbers], squares.near.ravel()[numbers]
+        share_of_time = _share_of_time(events, reach[0])
+        spans = _spans(own, near, share_of_time)
+        pieces = np.append(0, np.cumsum(spans**2))
+        corners = np.column_stack(
+            [
+                squares.corner[0] + (numbers % squares.columns - 1) * squares.width,
+                squares.corner[1] + (numbers // squares.columns - 1) * squares.width,
+            ]
+        )
+        laid = (corners, starts, pieces, squares.width)
+        # Side by side, an event's numbers come from memory at one go.
+        rowwise = np.ascontiguousarray(events.T)
+
+        def fill(share: tuple[int, int]) -> None:
+            sum_pairs(rowwise, members, laid, share, *shapes, reach, result)
+
+        work = _looked_at(own, near, share_of_time, spans) + 4.0 * near * spans**2
+        list(pool.map(fill, _shares(np.repeat(work / spans**2, spans**2))))
     return result
+
+
+def _lists(squares: Squares, pool: ThreadPoolExecutor) -> tuple[IntArray, IntArray, IntArray]:
+    """Squares that hold events, where the list of each begins, and the lists."""
+    home, columns = squares.home, squares.columns
+    shape = squares.own.shape
+    cuts = range(0, home.size, _CHUNK)
+    pieces = [home[c : c + _CHUNK] for c in cuts]
+    counts = np.array([np.bincount(one, minlength=squares.own.size) for one in pieces])
+    near = _over_nine(counts.reshape(-1, *shape)).reshape(counts.shape)
+    numbers = np.flatnonzero(squares.own)
+    # Square by square, and within a square chunk by chunk, so that time order is kept.
+    ends = near[:, numbers].T.cumsum().reshape(numbers.size, -1).T
+    slots = np.full(near.shape, -1)
+    slots[:, numbers] = ends - near[:, numbers]
+    starts = np.append(slots[0, numbers], ends[-1, -1])
+    members = np.empty(ends[-1, -1], np.int32)
+
+    def fill(piece, first, slot):
+        list_near(piece, columns, first, slot, members)
+
+    list(pool.map(fill, pieces, cuts, slots))
+    return numbers, starts, members
+
+
+def _shares(work: FloatArray) -> list[tuple[int, int]]:
+    """Runs of pieces with about equal work, fixed by the events alone."""
+    done = np.cumsum(work)
+    cuts = np.searchsorted(done, np.linspace(0, done[-1], _SHARES + 1)[1:-1], side="left") + 1
+    cuts = np.unique(np.concatenate([[0], cuts, [work.size]]))
+    return list(itertools.pairwise(cuts.tolist()))
