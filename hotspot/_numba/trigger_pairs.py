@@ -258,62 +258,61 @@ def _collect(near, row, event, run, far, pairs, m):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _run_value(near, run, event, far, rates):
-    """Sum over a run of an exponential and a Gaussian, `rates` per day and per square metre."""
-    times, xs, ys, weights = near[0], near[1], near[2], near[3]
-    t, x, y = event
-    value = 0.0
-    for k in range(np.uint64(run[0]), np.uint64(run[1])):
-        dx = xs[k] - x
-        dy = ys[k] - y
-        squared = dx * dx + dy * dy
-        weight = 0.0 if squared > far else weights[k]
-        value += weight * fast_exp(-rates[0] * (t - times[k]) - rates[1] * squared)
-    return value
+def _sum_runs(near, piece, rates, reach, out):
+    """Sums of each event of a piece over its run: exponential and Gaussian, `rates` their own.
 
-
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _run_moments(near, run, event, far, rates):
-    """As :func:`_run_value`, with the sums that have the lag and the squared distance as factors."""
-    times, xs, ys, weights = near[0], near[1], near[2], near[3]
-    t, x, y = event
-    value = 0.0
-    lagged = 0.0
-    spread = 0.0
-    for k in range(np.uint64(run[0]), np.uint64(run[1])):
-        dx = xs[k] - x
-        dy = ys[k] - y
-        squared = dx * dx + dy * dy
-        passed = t - times[k]
-        weight = 0.0 if squared > far else weights[k]
-        one = weight * fast_exp(-rates[0] * passed - rates[1] * squared)
-        value += one
-        lagged += one * passed
-        spread += one * squared
-    return value, lagged, spread
-
-
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _sum_runs(near, piece, lag, displacement, reach, out):
-    """Each event of a piece with its run: exponential and Gaussian."""
+    The loop over a run stands here, in one with the loop over events, because a call that is
+    given arrays takes as long as fifty pairs.
+    """
+    times, xs, ys, weights = near
     listed, own, same, place = piece
-    sigma = displacement[1][0]
-    rates = (lag[1][0], 0.5 / (sigma * sigma))
     far = reach[1] * reach[1]
     low = 0
     for k in range(own.shape[0]):
         at = place[own[k]]
         top = place[same[own[k]]]
+        t, x, y = times[at], xs[at], ys[at]
+        low = _first_within(times, low, top, t - reach[0])
+        value = 0.0
+        for j in range(np.uint64(low), np.uint64(top)):
+            dx = xs[j] - x
+            dy = ys[j] - y
+            squared = dx * dx + dy * dy
+            weight = 0.0 if squared > far else weights[j]
+            value += weight * fast_exp(-rates[0] * (t - times[j]) - rates[1] * squared)
+        out[0, -1 - listed[own[k]]] = value
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def _sum_runs_moments(near, piece, rates, reach, out):
+    """As :func:`_sum_runs`, and derivatives with respect to decay and standard deviation."""
+    times, xs, ys, weights = near
+    listed, own, same, place = piece
+    far = reach[1] * reach[1]
+    cube = (2.0 * rates[1]) ** 1.5
+    low = 0
+    for k in range(own.shape[0]):
+        at = place[own[k]]
+        top = place[same[own[k]]]
+        t, x, y = times[at], xs[at], ys[at]
+        low = _first_within(times, low, top, t - reach[0])
+        value = 0.0
+        lagged = 0.0
+        spread = 0.0
+        for j in range(np.uint64(low), np.uint64(top)):
+            dx = xs[j] - x
+            dy = ys[j] - y
+            squared = dx * dx + dy * dy
+            passed = t - times[j]
+            weight = 0.0 if squared > far else weights[j]
+            one = weight * fast_exp(-rates[0] * passed - rates[1] * squared)
+            value += one
+            lagged += one * passed
+            spread += one * squared
         who = -1 - listed[own[k]]
-        event = (near[0, at], near[1, at], near[2, at])
-        low = _first_within(near[0], low, top, event[0] - reach[0])
-        if out.shape[0] == 1:
-            out[0, who] = _run_value(near, (low, top), event, far, rates)
-        else:
-            value, lagged, spread = _run_moments(near, (low, top), event, far, rates)
-            out[0, who] = value
-            out[1, who] = -lagged
-            out[2, who] = spread / (sigma * sigma * sigma)
+        out[0, who] = value
+        out[1, who] = -lagged
+        out[2, who] = cube * spread
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -492,6 +491,7 @@ def sum_pairs(events, members, squares, share, lag, displacement, reach, out):
     pairs = np.zeros((8, 2 * _ENOUGH + 8))
     far = reach[1] * reach[1] * _SLACK
     direct = lag[0] == EXPONENTIAL and displacement[0] == GAUSSIAN
+    rows = (near[0], near[1], near[2], near[3])
     for s in range(first, after):
         listed = members[starts[s] : starts[s + 1]]
         n = np.uint64(listed.shape[0])
@@ -508,6 +508,10 @@ def sum_pairs(events, members, squares, share, lag, displacement, reach, out):
             _narrow(around, within, n, near, place)
             found = (listed, own[a:b], same, place)
             if direct:
-                _sum_runs(near, found, lag, displacement, reach, out)
+                rates = (lag[1][0], 0.5 / (displacement[1][0] * displacement[1][0]))
+                if out.shape[0] == 1:
+                    _sum_runs(rows, found, rates, reach, out)
+                else:
+                    _sum_runs_moments(rows, found, rates, reach, out)
             else:
                 _collect_runs(near, found, pairs, lag, displacement, reach, out)

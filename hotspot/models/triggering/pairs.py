@@ -18,7 +18,7 @@ _CHUNK = 1 << 17
 _SPANS = np.arange(1, 9)  # pieces along the side of a square
 _PER_SQUARE = 4  # events; more squares would only cost memory
 # Measured cost of a pair looked at, and of one event seen in looking for a piece's neighbours.
-_SECONDS_PER_PAIR = 6.0e-10
+_SECONDS_PER_PAIR = 5.0e-10
 _SECONDS_PER_LOOK = 1.5e-9
 
 
