@@ -33,6 +33,7 @@ from numba import njit
 
 from hotspot._numba import FASTMATH
 from hotspot._numba.fast_exp import fast_exp, fast_log
+from hotspot._numba.near_events import copy_marked, deal_own, gather_around, mark_near
 
 EXPONENTIAL = 0
 GAUSSIAN = 0
@@ -356,100 +357,6 @@ def _first_within(times, low, top, when):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def list_near(home, columns, first, slots, members):
-    """Write each event's number into the lists of its square and the eight about it.
-
-    Parameters
-    ----------
-    home : (n,) int32
-        Square of each event; none lies at the border of the numbering.
-    columns : int
-        Squares in a row.
-    first : int
-        Number of the first of these events.
-    slots : (squares,) int64
-        Where each square's next member goes; moved on. Negative for squares without a list.
-    members : (m,) int32
-        Filled, in order of time: i in the lists about event i's square, -1 - i in its own.
-    """
-    for i in range(home.shape[0]):
-        for step in range(-columns, columns + 1, columns):
-            for square in range(home[i] + step - 1, home[i] + step + 2):
-                slot = slots[square]
-                if slot >= 0:
-                    members[slot] = -1 - (first + i) if square == home[i] else first + i
-                    slots[square] = slot + 1
-
-
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _gather(events, members, corner, per_piece, span, around, piece, same):
-    """Copy a square's list; say which piece each of its own events is in, and what is as late."""
-    begun = 0
-    for k in range(members.shape[0]):
-        i = members[k] if members[k] >= 0 else -1 - members[k]
-        for row in range(4):
-            around[row, k] = events[i, row]
-        begun = k if around[0, k] > around[0, begun] else begun
-        same[k] = begun
-        piece[k] = -1
-        if members[k] < 0:
-            a = max(0, min(span - 1, int((around[1, k] - corner[0]) * per_piece)))
-            b = max(0, min(span - 1, int((around[2, k] - corner[1]) * per_piece)))
-            piece[k] = b * span + a
-
-
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _deal_own(members, around, piece, begins, boxes, own):
-    """List the square's own events piece by piece, in order of time, and bound each piece."""
-    boxes[:, :2] = np.inf
-    boxes[:, 2:] = -np.inf
-    begins[:] = 0
-    for k in range(members.shape[0]):
-        p = piece[k]
-        if p >= 0:
-            begins[p + 1] += 1
-            boxes[p, 0] = min(boxes[p, 0], around[1, k])
-            boxes[p, 1] = min(boxes[p, 1], around[2, k])
-            boxes[p, 2] = max(boxes[p, 2], around[1, k])
-            boxes[p, 3] = max(boxes[p, 3], around[2, k])
-    for p in range(boxes.shape[0]):
-        begins[p + 1] += begins[p]
-    total = begins[boxes.shape[0]]
-    for k in range(members.shape[0] - 1, -1, -1):
-        p = piece[k]
-        if p >= 0:
-            begins[p + 1] -= 1
-            own[begins[p + 1]] = k
-    # Each begins[p + 1] has come down to where piece p begins.
-    for p in range(boxes.shape[0]):
-        begins[p] = begins[p + 1]
-    begins[boxes.shape[0]] = total
-
-
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _mark(x, y, box, far, n, within):
-    """Whether each place is within reach of a box; on its own so as to stay in registers."""
-    for k in range(n):
-        dx = max(max(box[0] - x[k], x[k] - box[2]), 0.0)
-        dy = max(max(box[1] - y[k], y[k] - box[3]), 0.0)
-        within[k] = dx * dx + dy * dy <= far
-
-
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _narrow(around, within, n, near, place):
-    """Copy what is marked; `place` says where each went, or where the next one did."""
-    to = np.uint64(0)
-    for k in range(n):
-        near[0, to] = around[0, k]
-        near[1, to] = around[1, k]
-        near[2, to] = around[2, k]
-        near[3, to] = around[3, k]
-        place[k] = to
-        # Counting on without asking is quicker than a branch that no one can foretell.
-        to += np.uint64(within[k])
-
-
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
 def sum_pairs(events, members, squares, share, lag, displacement, reach, out):
     r"""Sums over pairs, and their derivatives, for the events of a share of the pieces.
 
@@ -459,7 +366,7 @@ def sum_pairs(events, members, squares, share, lag, displacement, reach, out):
         Times, ascending; x; y; productivities.
     members : (m,) int32
         The events of each square and of the eight about it, in order of time; see
-        :func:`list_near`.
+        :func:`hotspot._numba.near_events.list_near`.
     squares : (corners, starts, pieces, width)
         For each square with a list its south-western corner, (k, 2) float64; where its list
         begins, (k + 1,) int64; and the number of its first piece, (k + 1,) int64. A square is
@@ -497,15 +404,15 @@ def sum_pairs(events, members, squares, share, lag, displacement, reach, out):
         n = np.uint64(listed.shape[0])
         count = pieces[s + 1] - pieces[s]
         span = int(np.sqrt(count + 0.5))
-        _gather(events, listed, corners[s], span / width, span, around, piece, same)
-        _deal_own(listed, around, piece, begins[: count + 1], boxes[:count], own)
+        gather_around(events, listed, corners[s], span / width, span, around, piece, same)
+        deal_own(listed, around, piece, begins[: count + 1], boxes[:count], own)
         for p in range(max(share[0], pieces[s]), min(share[1], pieces[s + 1])):
             a = begins[p - pieces[s]]
             b = begins[p - pieces[s] + 1]
             if b == a:
                 continue
-            _mark(around[1], around[2], boxes[p - pieces[s]], far, n, within)
-            _narrow(around, within, n, near, place)
+            mark_near(around[1], around[2], boxes[p - pieces[s]], far, n, within)
+            copy_marked(around, within, n, near, place)
             found = (listed, own[a:b], same, place)
             if direct:
                 rates = (lag[1][0], 0.5 / (displacement[1][0] * displacement[1][0]))

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hotspot._numba.trigger_pairs import list_near, sum_pairs
+from hotspot._numba.near_events import list_near
+from hotspot._numba.trigger_pairs import sum_pairs
 from hotspot._typing import FloatArray, IntArray
 from hotspot.models.parts.coded import CodedPart
 
