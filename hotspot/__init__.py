@@ -29,6 +29,7 @@ _names = {
     "models.self_exciting.sensitivity": ["background_sensitivity"],
     "models.backgrounds.base": ["ConstantBackground", "MapBackground"],
     "models.backgrounds.kernel": ["KernelBackground"],
+    "models.backgrounds.covariates": ["CovariateBackground"],
     "models.backgrounds.periodic": ["PeriodicBackground"],
     "models.backgrounds.stacked": ["StackedBackground"],
     "models.self_exciting.resolution": ["branching_ratio_of_floored_poisson"],

@@ -1,6 +1,7 @@
 """Backgrounds with a rhythm, on the region's own clock."""
 
 import itertools
+import os
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ LONDON = "Europe/London"
 GRID = Grid.over(SQUARE, cell_size=1000.0)
 HOURS = 1.0 + 0.8 * np.cos(2 * np.pi * (np.arange(24) - 22) / 24)
 WEEK = np.array([0.8, 0.8, 0.8, 0.8, 1.2, 1.5, 1.1])
+compiled = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="fits take minutes uncompiled"
+)
 
 
 def local(*text):
@@ -218,6 +222,7 @@ def test_a_laid_background_is_that_in_space_times_the_pattern():
     )
 
 
+@compiled
 def test_a_forecast_by_the_hour_follows_the_pattern():
     """Without noise: expected background counts of hours stand to each other as the pattern."""
     rng = np.random.default_rng(11)

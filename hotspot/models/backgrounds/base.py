@@ -73,8 +73,7 @@ class LaidBackground:
     parameters : mapping
         What was chosen and estimated, ready for JSON.
     pattern : TimePattern or None
-        ν; None for a background that is steady in time. One whose map changes with time too,
-        not only its level, has ``cell_days``.
+        ν; None for a background that is steady in time. A ``TilePattern`` may move the map too.
     """
 
     at_events: FloatArray
@@ -91,14 +90,16 @@ class LaidBackground:
         found = (end - start) / pd.Timedelta(days=1)
         return found if isinstance(found, float) else np.asarray(found, float)
 
-    def cell_days(self, start: pd.Timestamp, end: pd.Timestamp) -> FloatArray:
-        """Integral of u ν over each cell, from `start` to `end`; days, (ny, nx).
+    def cell_days(
+        self, start: pd.Timestamp | pd.DatetimeIndex, end: pd.Timestamp | pd.DatetimeIndex
+    ) -> FloatArray:
+        """Integral of u ν over each cell, in days; (ny, nx), or (k, ny, nx) for many instants.
 
         A background of one event a day is expected to have so many events in the cell.
         """
         if self.map_moves:
             return self.pattern.cell_days(start, end)
-        return self.days(start, end) * self.cell_share
+        return np.multiply.outer(self.days(start, end), self.cell_share)
 
     def breaks(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
         """Instants strictly between `start` and `end` at which the background may jump."""
@@ -109,7 +110,7 @@ class LaidBackground:
     @property
     def map_moves(self) -> bool:
         """Whether the shares of the cells change with time."""
-        return hasattr(self.pattern, "cell_days")
+        return getattr(self.pattern, "map_moves", False)
 
 
 @runtime_checkable

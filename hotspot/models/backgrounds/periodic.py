@@ -131,6 +131,11 @@ class PeriodicBackground:
             pattern=pattern,
         )
 
+    def held(self, laid: LaidBackground) -> PeriodicBackground:
+        """The same with what `space` chose for `laid`, such as a bandwidth."""
+        choose = getattr(self.space, "held", None)
+        return self if choose is None else replace(self, space=choose(laid))
+
     def _in_space(self, window: WindowEvents, chance: FloatArray) -> LaidBackground:
         if self.space.follows_events:
             laid = self.space.lay(window, chance)

@@ -98,18 +98,16 @@ class TimePattern:
         """
         one = isinstance(start, pd.Timestamp) and isinstance(end, pd.Timestamp)
         starts, ends = (
-            pd.DatetimeIndex([when]) if isinstance(when, pd.Timestamp) else when
+            pd.DatetimeIndex([when] if isinstance(when, pd.Timestamp) else when)
             for when in (start, end)
         )
-        both = starts.append(ends)
-        edges = quarters(both.min(), both.max())
+        edges = quarters(min(starts.min(), ends.min()), max(starts.max(), ends.max()))
         so_far = np.concatenate([[0.0], np.cumsum(self.at(edges[:-1]))]) * (
             pd.Timedelta(_BIN) / _DAY
         )
         at = days_after(edges, edges[0])
-        done = (np.interp(days_after(when, edges[0]), at, so_far) for when in (starts, ends))
-        found = -next(done) + next(done)
-        return float(found[0]) if one else found
+        begun, done = (np.interp(days_after(when, edges[0]), at, so_far) for when in (starts, ends))
+        return float(done[0] - begun[0]) if one else done - begun
 
     def breaks(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
         """Instants between `start` and `end` at which ν may jump: whole local hours or midnights.

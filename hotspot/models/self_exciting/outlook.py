@@ -192,7 +192,7 @@ class Outlook:
         """Expected background events between instants; (M, k, ny, nx)."""
         rates = np.atleast_1d(parts.background_rate)
         return np.stack([
-            rate * _cell_days(laid, begin, end)
+            rate * laid.cell_days(begin, end)
             for rate, laid in zip(rates, self.backgrounds, strict=True)
         ])  # fmt: skip
 
@@ -203,9 +203,7 @@ class Outlook:
         edges = np.unique(np.concatenate([edges, *(jump.to_numpy(float) for jump in jumps)]))
         stamps = self._stamps(edges)
         if any(laid.map_moves for laid in self.backgrounds):
-            maps = np.stack([
-                _cell_days(laid, stamps[:-1], stamps[1:]) for laid in self.backgrounds
-            ])  # fmt: skip
+            maps = np.stack([laid.cell_days(stamps[:-1], stamps[1:]) for laid in self.backgrounds])
             days = maps.sum(axis=(2, 3))
             return Stretches(edges, days, maps)
         days = np.stack([laid.days(stamps[:-1], stamps[1:]) for laid in self.backgrounds])
@@ -219,10 +217,3 @@ class Outlook:
         return tuple(
             ((edge - self.cutoff) / _DAY).to_numpy(float) for edge in (periods.left, periods.right)
         )
-
-
-def _cell_days(laid: LaidBackground, begin, end) -> FloatArray:
-    """Integral of a background of one event a day over stretches and cells; (k, ny, nx)."""
-    if laid.map_moves:
-        return np.stack([laid.cell_days(*pair) for pair in zip(begin, end, strict=True)])
-    return np.asarray(laid.days(begin, end))[:, None, None] * laid.cell_share
