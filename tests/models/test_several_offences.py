@@ -1,15 +1,17 @@
 """Offences that excite one another."""
 
+import json
 import os
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
-from hotspot import ConstantBackground, Grid, KernelBackground, SelfExciting
+from hotspot import ConstantBackground, Grid, KernelBackground, SelfExciting, make_periods
 from hotspot.errors import ParameterError, TooFewEventsError, UnknownNameError
-from tests.models.self_exciting_cases import SQUARE, as_events
+from tests.models.self_exciting_cases import SQUARE, START, as_events
 
 GRID = Grid.over(SQUARE, cell_size=500.0)
 OFFENCES = ("Burglary", "Robbery")
@@ -107,3 +109,86 @@ def test_offences_that_are_not_there_or_too_few_are_refused(events):
     few = replace(events, table=events.table[~rare].reset_index(drop=True))
     with pytest.raises(TooFewEventsError, match="Of 'Robbery': 5 events"):
         MODEL.fit(few, GRID)
+
+
+class TestForecast:
+    """Each offence is forecast by itself, with what all of them trigger."""
+
+    week = make_periods("2022-02-05", count=2, length="week")
+
+    def test_one_of_the_offences_must_be_chosen(self, fitted):
+        with pytest.raises(ParameterError, match=r"Say which is to be forecast: fitted\.of"):
+            fitted.expected_count(self.week)
+        with pytest.raises(UnknownNameError, match="not fitted to 'Arson'"):
+            fitted.of("Arson")
+
+    def test_expected_counts_are_the_means_of_simulated_futures(self, fitted):
+        held = replace(
+            fitted,
+            estimate=replace(fitted.estimate, covariance=np.zeros_like(fitted.estimate.covariance)),
+        )
+        for offence in OFFENCES:
+            one = held.of(offence)
+            futures = one.simulate_counts(self.week, size=1500, rng=np.random.default_rng(1))
+            totals = futures.sum(("y", "x"))
+            error = totals.std("member") / np.sqrt(1500)
+            gap = totals.mean("member") - one.expected_count(self.week).sum(("y", "x"))
+            assert (np.abs(gap) < 3.5 * error).all()
+
+    def test_what_is_triggered_counts_what_both_trigger(self, fitted):
+        """Robbery is triggered by burglary too: without that its forecast is lower."""
+        parts = fitted.estimate.parts
+        alone = parts.productivity * np.array([[1.0, 1e-9], [1.0, 1.0]])
+        cut = replace(
+            fitted, estimate=replace(fitted.estimate, parts=parts._replace(productivity=alone))
+        )
+        whole, less = (
+            float(one.of("Robbery").triggered_count(self.week).sum()) for one in (fitted, cut)
+        )
+        assert less < 0.9 * whole
+
+    def test_the_parts_sum_to_the_whole_for_each_offence(self, fitted):
+        for offence in OFFENCES:
+            one = fitted.of(offence)
+            total = one.background_count(self.week) + one.triggered_count(self.week)
+            np.testing.assert_allclose(total, one.expected_count(self.week))
+
+    def test_a_later_cutoff_knows_events_of_each_offence(self, events):
+        early = replace(MODEL, window=None).fit(events, GRID, end=START + pd.Timedelta(days=380))
+        later = early.updated(events, end=START + pd.Timedelta(days=390))
+        since = events.table["time"].between(
+            START + pd.Timedelta(days=380), START + pd.Timedelta(days=390), inclusive="left"
+        )
+        assert later.parameters["events_since_fit"] == since.sum()
+        np.testing.assert_array_equal(
+            np.bincount(later.later.kind, minlength=2),
+            [(events.table["offence"][since] == one).sum() for one in OFFENCES],
+        )
+
+
+def test_the_error_of_the_branching_ratio_is_that_of_differences(fitted):
+    """Spectral radius at moved parameters; the covariance carries it over."""
+    best, likelihood = fitted.estimate.parts, fitted.likelihood
+    slopes = [
+        (
+            likelihood.branching_ratio(best.with_vector(best.vector + e))
+            - likelihood.branching_ratio(best.with_vector(best.vector - e))
+        )
+        / 2e-4
+        for e in 1e-4 * np.eye(best.vector.size)
+    ]
+    error = np.sqrt(slopes @ fitted.estimate.covariance @ slopes)
+    assert fitted.branching_ratio_error == pytest.approx(error, rel=1e-4)
+
+
+def test_the_summary_names_each_pair(fitted):
+    text = fitted.summary()
+    assert "productivity, Burglary to Robbery" in text
+    assert f"{fitted.branching_matrix.loc['Burglary', 'Robbery']:.4g}" in text
+    assert json.dumps(dict(fitted.parameters))
+
+
+def test_residuals_of_all_offences_sum_to_their_number(fitted):
+    """At a maximum the expected number is the number of events."""
+    total = fitted.time_rescaled_residuals().sum()
+    assert total == pytest.approx(fitted.record.n, rel=0.01)

@@ -13,7 +13,7 @@ import xarray as xr
 from hotspot._checks import require_generator, require_level
 from hotspot._typing import FloatArray
 from hotspot.data.events import Events
-from hotspot.errors import LeakError, ParameterError
+from hotspot.errors import LeakError, ParameterError, UnknownNameError
 from hotspot.grid.cells import Grid
 from hotspot.models.backgrounds.base import LaidBackground
 from hotspot.models.self_exciting.climb import Estimate, Limits
@@ -29,8 +29,9 @@ from hotspot.models.self_exciting.history import (
     read_later,
     require_same_resolution,
 )
-from hotspot.models.self_exciting.likelihood import Likelihood, Record, arrived_by
+from hotspot.models.self_exciting.likelihood import Likelihood, Record
 from hotspot.models.self_exciting.outlook import Outlook
+from hotspot.models.self_exciting.summary import branching_ratio_error, summary_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,8 @@ class FittedSelfExciting:
         Columns of the events on which productivity depends.
     later : Later or None
         What was recorded since the fit, where it was :meth:`updated`.
+    offence : str or None
+        The one of several offences that is forecast; see :meth:`of`.
 
     Examples
     --------
@@ -97,6 +100,7 @@ class FittedSelfExciting:
     mark_names: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     later: Later | None = None
+    offence: str | None = None
     name: str = "SelfExciting"
     interval_kind: str = (
         "chance, families of events, and the uncertainty of the parameters; not that the level of "
@@ -108,10 +112,11 @@ class FittedSelfExciting:
         """Estimates in days and metres, and what was chosen; ready for JSON."""
         parts = self.estimate.parts
         return {
-            "background_per_day": parts.background_rate,
+            "background_per_day": _plain(parts.background_rate),
             "branching_ratio": self.branching_ratio,
             **described("lag", parts.lag),
             **described("displacement", parts.displacement),
+            **self._described_offences(),
             **self._described_marks(),
             "shortest_lag_days": self.record.shortest_lag,
             "place_cell_metres": self.record.place_cell,
@@ -140,20 +145,26 @@ class FittedSelfExciting:
 
     @property
     def branching_ratio(self) -> float:
-        """Mean number of events that one of the window triggers directly, wherever; unitless."""
+        """Mean number of events that one of the window triggers directly, wherever; unitless.
+
+        Of several offences the spectral radius of :attr:`branching_matrix`.
+        """
         return self.likelihood.branching_ratio(self.estimate.parts)
 
     @property
     def branching_ratio_error(self) -> float:
         """Standard error of the branching ratio, from the observed information."""
-        by_vector = np.zeros(len(self.estimate.covariance))
-        by_vector[1] = 1.0
-        if self.mark_names:
-            factors = self.record.factors(self.estimate.parts)[self.record.first :]
-            design = self.record.design[self.record.first :]
-            by_vector[-design.shape[1] :] = factors @ design / factors.sum()
-        variance = by_vector @ self.estimate.covariance @ by_vector
-        return float(self.branching_ratio * np.sqrt(variance))
+        return branching_ratio_error(self.likelihood, self.estimate.parts, self.estimate.covariance)
+
+    @property
+    def branching_matrix(self) -> pd.DataFrame:
+        """Mean number of events of each offence (columns) that one of another (rows) triggers.
+
+        Unitless; of a single offence 1 by 1. Its spectral radius is the branching ratio.
+        """
+        parts, names = self.estimate.parts, list(self.offences or ("all",))
+        factors = self.likelihood.mean_factors(parts)
+        return pd.DataFrame(factors[:, None] * np.atleast_2d(parts.productivity), names, names)
 
     def branching_ratio_interval(self, level: float = 0.9) -> tuple[float, float]:
         r"""Bounds of the branching ratio, from its standard error.
@@ -261,23 +272,52 @@ class FittedSelfExciting:
         point processes. Journal of the American Statistical Association, 83, 9-27.
         https://doi.org/10.1080/01621459.1988.10478560
         """
-        return np.diff(self._expected_until(self.record.t[self.record.first :]), prepend=0.0)
+        window = self.record.t[self.record.first :]
+        instants = self.window_start + pd.to_timedelta(window, unit="D")
+        days = self.background.days(self.window_start, instants)
+        return np.diff(self.likelihood.expected_until(self.estimate.parts, window, days), prepend=0)
+
+    def of(self, offence: str) -> FittedSelfExciting:
+        """The same fit, forecasting one of its several offences.
+
+        Raises
+        ------
+        UnknownNameError
+            If it was not fitted to this offence.
+        """
+        if offence not in self.offences:
+            raise UnknownNameError(
+                f"The model was not fitted to {offence!r} among several offences; it knows "
+                f"{list(self.offences) or 'events of one kind'}."
+            )
+        return replace(self, offence=offence)
+
+    def _chosen(self, values: FloatArray) -> FloatArray:
+        """What belongs to the offence that is forecast; from (M, ...) to (...)."""
+        if not self.offences:
+            return values[0]
+        if self.offence is None:
+            raise ParameterError(
+                f"The model knows {list(self.offences)}. Say which is to be forecast: "
+                f"fitted.of({self.offences[0]!r})."
+            )
+        return values[self.offences.index(self.offence)]
 
     def expected_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """Mean recorded offences per cell and period, descendants of future ones included."""
         self._require_future(periods)
-        return self._labelled(self.outlook.expected(periods)[0][0], periods)
+        return self._labelled(self._chosen(self.outlook.expected(periods)[0]), periods)
 
     def background_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """The part of the expected count that no event triggers; (time, y, x)."""
         self._require_future(periods)
-        return self._labelled(self.outlook.background(periods)[0], periods)
+        return self._labelled(self._chosen(self.outlook.background(periods)), periods)
 
     def triggered_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """The part that recorded and future events trigger, in any generation; (time, y, x)."""
         self._require_future(periods)
         total, background = self.outlook.expected(periods)
-        return self._labelled((total - background)[0], periods)
+        return self._labelled(self._chosen(total - background), periods)
 
     def count_variance(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """Predictive variance: chance, families of events, uncertain parameters; (time, y, x).
@@ -286,7 +326,7 @@ class FittedSelfExciting:
         parameters the expected count to be linear in their logarithms, within a standard error.
         """
         self._require_future(periods)
-        return self._labelled(self.outlook.variance(periods)[0], periods)
+        return self._labelled(self._chosen(self.outlook.variance(periods)), periods)
 
     def simulate_counts(
         self, periods: pd.IntervalIndex, *, size: int, rng: np.random.Generator
@@ -307,7 +347,8 @@ class FittedSelfExciting:
         if size < 1:
             raise ParameterError(f"size must be at least 1, got {size}.")
         self._require_future(periods)
-        out = self.outlook.simulated(periods, size=size, rng=rng)[:, 0]
+        futures = self.outlook.simulated(periods, size=size, rng=rng)
+        out = self._chosen(np.moveaxis(futures, 1, 0))
         out[..., ~self.grid.inside.ravel()] = np.nan
         out = out.reshape(size, len(periods), *self.grid.shape)
         return self._labelled(out, periods, member=np.arange(size))
@@ -373,6 +414,7 @@ class FittedSelfExciting:
             place_cell=self.record.place_cell,
             marks=self.marks,
             levels=self.mark_levels,
+            offences=self.offences,
         )
         moved = self.outlook.moved(cutoff, fresh)
         return replace(self, data_cutoff=cutoff, later=moved.later)
@@ -388,45 +430,29 @@ class FittedSelfExciting:
     def summary(self, *, level: float = 0.9) -> str:
         """The estimates with their standard errors and bounds, and what the fit gained."""
         require_level(level)
-        from scipy.special import ndtri
-
-        z = ndtri(0.5 + level / 2)
-        lines = [
-            f"{self.name}: {self.record.n:,} events from {self.window_start:%Y-%m-%d} to "
-            f"{self.fitted_until:%Y-%m-%d %H:%M %Z}",
-            f"  {'':<36}{'estimate':>10}{'std. error':>12}{f'{level:.0%} interval':>24}",
-        ]
-        rows = [one.row(z) for one in self.estimates]
-        low, high = self.branching_ratio_interval(level)
-        ratio = ("branching ratio", self.branching_ratio, self.branching_ratio_error, low, high)
-        rows[1:2] = [ratio, rows[1]] if self.mark_names else [ratio]
-        lines += [
-            f"  {name:<36}{value:>10.4g}{error:>12.3g}{low:>13.4g}{high:>11.4g}"
-            for name, value, error, low, high in rows
-        ]
-        lines += [
-            f"  log-likelihood {self.log_likelihood:.2f}; {self.gain_over_background:.4f} nats an "
-            "event above the background alone, in sample",
-            f"  background: {dict(self.background.parameters)}",
-            *([f"  given, not estimated: {', '.join(self.held)}"] if self.held else []),
-            f"  shortest lag {self.record.shortest_lag:g} days; times by {self.time_resolution}, "
-            f"places to {self.record.place_cell:g} m",
-            "  The branching ratio depends on the background: report it with another beside it.",
-        ]
-        return "\n".join(lines)
+        return summary_of(self, level)
 
     @property
     def estimates(self) -> list[ScaledEstimate]:
         """Every number that was optimised, with its error, name and natural value."""
         return scaled_estimates(
-            self.estimate.parts, self.estimate.covariance, marks=self.mark_names
+            self.estimate.parts,
+            self.estimate.covariance,
+            marks=self.mark_names,
+            offences=self.offences,
         )
 
     def _described_marks(self) -> dict[str, object]:
         if not self.mark_names:
             return {}
         found = dict(zip(self.mark_names, self.estimate.parts.marks.tolist(), strict=True))
-        return {"marks": found, "productivity": self.estimate.parts.productivity}
+        return {"marks": found, "productivity": _plain(self.estimate.parts.productivity)}
+
+    def _described_offences(self) -> dict[str, object]:
+        if not self.offences:
+            return {}
+        matrix = self.branching_matrix.to_numpy().tolist()
+        return {"offences": list(self.offences), "branching_matrix": matrix, "of": self.offence}
 
     @cached_property
     def likelihood(self) -> Likelihood:
@@ -442,24 +468,10 @@ class FittedSelfExciting:
             self.data_cutoff,
             self.window_start,
             self.estimate,
-            (self.background,),
+            self.background.laid if self.offences else (self.background,),
             self.record,
             self.later,
         )
-
-    def _expected_until(self, asked: FloatArray) -> FloatArray:
-        """Expected events from the begin of the window to each time; ascending, days."""
-        record, parts = self.record, self.estimate.parts
-        mass = record.mass.at(parts.displacement)[0] * record.factors(parts)
-        times, event, share = record.roll.sources()
-
-        def triggered(until: FloatArray) -> FloatArray:
-            return arrived_by(parts.lag, times + record.shortest_lag, share * mass[event], until)
-
-        instants = self.window_start + pd.to_timedelta(asked, unit="D")
-        days = self.background.days(self.window_start, instants)
-        before = triggered(np.zeros(1))[0]
-        return parts.background_rate * days + parts.productivity * (triggered(asked) - before)
 
     def _require_future(self, periods: pd.IntervalIndex) -> None:
         first = periods.left.min()
@@ -478,3 +490,8 @@ class FittedSelfExciting:
             "x": self.grid.x,
         }
         return xr.DataArray(values, coords, [*leading, "time", "y", "x"])
+
+
+def _plain(value: float | FloatArray) -> object:
+    """A number, or nested lists of them, ready for JSON."""
+    return np.asarray(value).tolist()

@@ -17,6 +17,7 @@ from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_covered, require_same_crs
 from hotspot.models.self_exciting.arrange import (
     earliest_days,
+    kinds_of,
     marks_design,
     require_finite,
     require_inside,
@@ -160,6 +161,7 @@ def read_later(
     place_cell: float,
     marks: tuple[str, ...] = (),
     levels: Mapping[str, list] | None = None,
+    offences: tuple[str, ...] = (),
 ) -> Later:
     """The events from `since` to `end` as arrays, by time, then x, then y.
 
@@ -177,6 +179,8 @@ def read_later(
         Columns on which productivity depends.
     levels : dict
         As the fit found them.
+    offences : tuple of str
+        Those that were fitted; others are left out. Empty: all events.
 
     Raises
     ------
@@ -192,7 +196,8 @@ def read_later(
     require_same_crs(events, grid)
     require_times(events)
     times = events.table["time"]
-    rows = np.flatnonzero((times >= since).to_numpy() & (times < end).to_numpy())
+    wanted = events.table["offence"].isin(offences) if offences else True
+    rows = np.flatnonzero(wanted & (times >= since).to_numpy() & (times < end).to_numpy())
     some = replace(events, table=events.table.iloc[rows], report=None).in_order()
     days, x, y = some.coordinates().T
     require_finite(days, x, y)
@@ -207,6 +212,7 @@ def read_later(
         y,
         earliest_days(some, start),
         marks_design(some, marks, dict(levels or {})),
+        kinds_of(some, offences),
     )
 
 

@@ -260,6 +260,29 @@ class Likelihood:
         kind, factors = self.record.window_kind, self.record.factors(parts)[self.record.first :]
         return np.bincount(kind, factors, parts.kinds) / np.bincount(kind, minlength=parts.kinds)
 
+    def expected_until(self, parts: Parts, asked: FloatArray, days: FloatArray) -> FloatArray:
+        """Expected events from the begin of the window to each time, of all offences; (k,).
+
+        Parameters
+        ----------
+        parts : Parts
+        asked : (k,) float64
+            Ascending; days.
+        days : (k,) or (M, k) float64
+            Integral of ν from the begin of the window to each.
+        """
+        record = self.record
+        outgoing = np.atleast_2d(parts.productivity).sum(axis=1)
+        emits = record.mass.at(parts.displacement)[0] * sum(
+            total * weight
+            for total, weight in zip(outgoing, record.weights_by_kind(parts), strict=True)
+        )
+        times, event, share = record.roll.sources()
+        begin, weight = times + record.shortest_lag, share * emits[event]
+        triggered = arrived_by(parts.lag, begin, weight, np.append(0.0, asked))
+        background = np.atleast_1d(parts.background_rate) @ np.atleast_2d(days)
+        return background + triggered[1:] - triggered[0]
+
     def background_only(self) -> float:
         """The log-likelihood without triggering, at its best background rates, n / days."""
         kind, n = self.record.window_kind, np.bincount(self.record.window_kind)
