@@ -129,7 +129,8 @@ def test_residuals_are_exponential_and_sum_to_the_number_of_events(fitted):
     assert (residuals >= 0).all()
     # At a maximum the whole window expects as many events as it holds.
     last = fitted.record.t[-1]
-    rest = fitted._expected_until(np.array([last, DAYS]))
+    ends = np.array([last, DAYS])
+    rest = fitted.likelihood.expected_until(fitted.estimate.parts, ends, ends)
     assert residuals.sum() + rest[1] - rest[0] == pytest.approx(fitted.record.n, rel=1e-3)
     assert stats.kstest(residuals, "expon").pvalue > 0.01
 
