@@ -5,9 +5,9 @@
     python benchmarks/fit.py --first            # first fit and import, cold and warm
 
 Events are made as in ``benchmarks/likelihood.py``: 30 x 30 km, 730 days, a background of 40
-clusters and a fifth scattered evenly, branching ratio .25, lag rate .1 a day, displacement 200 m. Three
-backgrounds are given to the fit: the true one and a constant one, which leave four parameters to
-estimate, and one learned by kernels, whose bandwidth is chosen and which is laid anew until it
+clusters and a fifth scattered evenly, branching ratio .25, lag rate .1 a day, displacement 200 m.
+Three backgrounds are given to the fit: the true one and a constant one, which leave four parameters
+to estimate, and one learned by kernels, whose bandwidth is chosen and which is laid anew until it
 and the parameters agree. Edge mass and standard errors are part of every fit.
 
 Every fit runs in a process of its own, so that its peak of memory is its own; the process fits
@@ -35,6 +35,21 @@ SIDE, DAYS = 30_000.0, 730.0
 TRUTH = (0.25, 0.1, 200.0)
 REFERENCE_LOOP, OPEN_CP = 0.0117, 4.0
 BACKGROUNDS = ("true", "constant", "kernel")
+COLUMNS = {
+    "events": 10,
+    "background": 11,
+    "threads": 8,
+    "s": 7,
+    "cpu s": 7,
+    "s/open_cp": 10,
+    "cpu/open_cp": 12,
+    "evaluations": 12,
+    "MB": 6,
+    "theta": 7,
+    "rate": 7,
+    "sd": 7,
+    "errors of logs": 19,
+}
 
 
 def main() -> None:
@@ -56,10 +71,7 @@ def main() -> None:
 
 def show_fits(arguments) -> None:
     print(f"open_cp: {OPEN_CP} s for 40 iterations on 1,000 events, scaled by the reference loop")
-    print(
-        f"{'events':>9} {'background':<10} {'threads':>7} {'s':>7} {'cpu s':>6} {'s/ocp':>6} {'cpu/ocp':>7} {'evals':>5} "
-        f"{'cpu ms/e':>8} {'MB':>5} {'theta':>6} {'rate':>6} {'sd':>6} {'errors':>20}"
-    )
+    print("".join(f"{name:>{width}}" for name, width in COLUMNS.items()))
     for background in arguments.background:
         for workers in arguments.workers:
             rows = [run_child("fit", n, background, workers, arguments.repeats)
@@ -103,15 +115,26 @@ def save_events(n: int, path: str) -> None:
 
 
 def print_row(row, background, workers) -> None:
-    errors = "/".join(f"{error:.3f}" for error in row["errors"])
     theta, rate, sd = row["estimates"]
-    ms = 1e3 * row["cpu"] / row["evaluations"]
     wall, cpu = (row[kind] / scaled_open_cp(row) for kind in ("seconds", "cpu"))
+    cells = (
+        f"{row['n']:,}",
+        background,
+        workers,
+        f"{row['seconds']:.2f}",
+        f"{row['cpu']:.2f}",
+        f"{wall:.3f}",
+        f"{cpu:.3f}",
+        row["evaluations"],
+        f"{row['megabytes']:.0f}",
+        f"{theta:.3f}",
+        f"{rate:.3f}",
+        f"{sd:.1f}",
+        "/".join(f"{error:.3f}" for error in row["errors"]),
+    )
+    widths = COLUMNS.values()
     print(
-        f"{row['n']:>9,} {background:<10} {workers:>7} {row['seconds']:>7.2f} {row['cpu']:>6.2f} "
-        f"{wall:>6.3f} {cpu:>7.3f} {row['evaluations']:>5} {ms:>8.1f} {row['megabytes']:>5.0f} {theta:>6.3f} {rate:>6.3f} "
-        f"{sd:>6.1f} {errors:>20}",
-        flush=True,
+        "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)), flush=True
     )
 
 
@@ -121,7 +144,9 @@ def print_exponent(rows) -> None:
         first, last = (row["one_evaluation"] for row in (large[0], large[-1]))
         exponent = np.log(last / first) / np.log(large[-1]["n"] / large[0]["n"])
         span = f"{large[0]['n']:,} to {large[-1]['n']:,}"
-        print(f"          one gradient: {1e3 * last:.1f} ms; grows as n^{exponent:.2f} ({span})")
+        print(
+            f"          one gradient: {1e3 * last:.1f} ms of processor; grows as n^{exponent:.2f} ({span})"
+        )
 
 
 def scaled_open_cp(row) -> float:

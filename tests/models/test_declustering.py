@@ -9,7 +9,7 @@ import pytest
 from hotspot import ConstantBackground, Grid, KernelBackground, SelfExciting, StackedBackground
 from hotspot.errors import ConvergenceError
 from hotspot.models.backgrounds.base import LaidBackground
-from hotspot.models.self_exciting import declustering
+from hotspot.models.self_exciting import climb, declustering
 from hotspot.models.self_exciting.climb import maximise
 from hotspot.models.self_exciting.likelihood import Likelihood
 from tests.models.self_exciting_cases import SQUARE, as_events, branching_process
@@ -122,3 +122,32 @@ def test_rounds_that_do_not_settle_are_refused_with_their_trace(rows, monkeypatc
     with pytest.raises(ConvergenceError, match="did not settle in 4 rounds") as caught:
         model.fit(as_events(rows, days=200.0), GRID)
     assert len(caught.value.trace) == 4
+
+
+def test_a_fit_that_begins_with_some_of_the_events_ends_where_one_with_all_does(
+    rows, fitted, monkeypatch
+):
+    monkeypatch.setattr(climb, "_MANY", 200)
+    monkeypatch.setattr(climb, "_FEW", 150)
+    again = SelfExciting(background=KernelBackground()).fit(as_events(rows, days=200.0), GRID)
+    errors = np.sqrt(np.diag(fitted.estimate.covariance))
+    apart = (again.estimate.parts.vector - fitted.estimate.parts.vector) / errors
+    assert 0 < np.abs(apart).max() < 0.05
+    np.testing.assert_allclose(
+        again.estimate.covariance, fitted.estimate.covariance, rtol=0.02, atol=1e-6
+    )
+
+
+def test_the_latter_part_of_a_window_has_a_history_and_expects_hardly_less(fitted):
+    whole = fitted.likelihood
+    part = climb.latter(whole, 100)
+    begin = whole.record.t[-100]
+    assert (part.record.n, part.record.first) == (100, 25)
+    assert part.record.t[part.record.first] == 0.0
+    assert part.record.end == pytest.approx(whole.record.end - begin)
+    parts = fitted.estimate.parts
+    kept = [likelihood.intensities(parts)[1][-100:] for likelihood in (whole, part)]
+    # A little is lost of what the events left behind still triggered, and nothing gained.
+    assert (kept[1] <= kept[0] * (1 + 1e-9)).all()
+    assert 0.9 < kept[1].sum() / kept[0].sum() < 1
+    assert part.days == pytest.approx(part.record.end)

@@ -293,11 +293,12 @@ class SelfExciting:
         corner = np.floor((points - (west, south)) / side)
         return (corner + 0.5) * side + (west, south), side
 
-    def _climb(self, likelihood: Likelihood, window: WindowEvents) -> Estimate:
+    def _climb(
+        self, likelihood: Likelihood, window: WindowEvents, *, finish: bool = True
+    ) -> Estimate:
+        starts, limits = self._starts(likelihood), self._limits(likelihood, window)
         runs = 1 if likelihood.record.n > _ONE_RUN_ABOVE else 2
-        return maximise(
-            likelihood, self._starts(likelihood), self._limits(likelihood, window), runs=runs
-        )
+        return maximise(likelihood, starts, limits, runs=runs, finish=finish)
 
     def _starts(self, likelihood: Likelihood) -> list[Parts]:
         record = likelihood.record
@@ -332,6 +333,6 @@ class SelfExciting:
             background,
             record,
             window,
-            climb=lambda likelihood: self._climb(likelihood, window),
+            climb=lambda likelihood: self._climb(likelihood, window, finish=False),
             limits=lambda likelihood: self._limits(likelihood, window),
         )
