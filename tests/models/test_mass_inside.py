@@ -135,6 +135,19 @@ def test_mass_of_a_disc_is_its_integral():
         np.testing.assert_allclose(inside.at(displacement)[0], expected, atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    "displacement", [ExponentialDisplacement(90.0), PowerLawDisplacement(scale=80.0, exponent=2.3)]
+)
+def test_sides_taken_together_from_afar_weigh_what_each_weighs(displacement):
+    """An outline of 420 sides with bays: a run of 16 of them is far from most points."""
+    turn = 2 * np.pi * np.arange(420) / 420
+    radius = 500 + 60 * np.sin(9 * turn) + 5 * np.cos(60 * turn)
+    region = shapely.Polygon(radius[:, None] * np.column_stack([np.cos(turn), np.sin(turn)]))
+    points = np.array([[0.0, 0.0], [300.0, 120.0], [-120.0, -400.0]])
+    mass, _ = MassInside.of(points, region).at(displacement)
+    np.testing.assert_allclose(mass, by_sides(points, region, displacement), atol=2e-7)
+
+
 def test_events_in_one_place_have_one_mass_in_the_order_given():
     points = np.array([[990.0, 300.0], [5.0, 5.0], [990.0, 300.0], [500.0, 300.0]])
     inside = MassInside.of(points, shapely.box(*BOX))
@@ -150,7 +163,7 @@ def test_weights_of_the_border_are_laid_once(monkeypatch):
 
     inside = MassInside.of(np.array([[990.0, 300.0]]), shapely.box(*BOX))
     first = inside.at(ExponentialDisplacement(50.0))[0]
-    monkeypatch.setattr(mass_inside, "weigh_border", None)
+    monkeypatch.setattr(mass_inside, "weigh_border", None)  # a second call would fail
     assert inside.at(ExponentialDisplacement(50.0))[0] == first
     assert inside.at(StudentDisplacement(50.0, 2.0))[0] < 1
 

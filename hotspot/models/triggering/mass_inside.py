@@ -21,7 +21,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from hotspot._numba.border_weights import TAPS, weigh_border
+from hotspot._numba.border_weights import LEAF, NODES, TAPS, Chains, gather_chains, weigh_border
 from hotspot._typing import FloatArray
 from hotspot.errors import ParameterError
 from hotspot.models.parts.base import Steps
@@ -111,9 +111,9 @@ class MassInside:
         Notes
         -----
         Errors are below 1e-6. The first displacement that is neither Gaussian nor of steps costs
-        O(distinct places x sides of the border), the first with given steps that of the sides
-        within its last edge; after that an evaluation is a sparse product with some 50 numbers an
-        event. Both are kept, so an optimiser pays once.
+        O(distinct places x log(sides of the border)), the first with given steps that of the
+        sides within its last edge; after that an evaluation is a sparse product with some 50
+        numbers an event. Both are kept, so an optimiser pays once.
         """
         if not isinstance(displacement, Displacement):
             raise ParameterError(
@@ -142,6 +142,8 @@ class MassInside:
         points = points + _MOVED * size * np.array([0.5403, 0.8415])
         lowest = math.log(_NEAREST * size)
         columns = math.ceil(-math.log(_NEAREST) / _SPACING) + TAPS
+        sides = (self.gaussian.begin, self.gaussian.end)
+        chains = _chains(*sides)
         shapely.prepare(self.region)
         turn = 2 * math.pi * shapely.contains_xy(self.region, *points.T)
         found = []
@@ -149,9 +151,7 @@ class MassInside:
         for first in range(0, len(points), at_once):
             some = slice(first, first + at_once)
             weights = np.zeros((len(points[some]), columns))
-            weigh_border(
-                points[some], self.gaussian.begin, self.gaussian.end, lowest, _SPACING, weights
-            )
+            weigh_border(points[some], sides, chains, (lowest, _SPACING), weights)
             # What quadrature leaves of the whole angle belongs to no distance: to none within it.
             weights[:, -1] += turn[some] - weights.sum(axis=1)
             found.append(csr_array(weights / (2 * math.pi)))
@@ -169,3 +169,14 @@ class MassInside:
         weights[:, 1:] += share
         weights[:, :-1] -= share
         return radius, weights, np.ravel(row)
+
+
+def _chains(begin: FloatArray, end: FloatArray) -> Chains:
+    """Runs of sixteen sides, of thirty-two, and so on to one run of all."""
+    counts = [math.ceil(len(begin) / LEAF)]
+    while counts[-1] > 1:
+        counts.append(math.ceil(counts[-1] / 2))
+    first = np.concatenate([[0], np.cumsum(counts)])
+    chains = Chains(first, np.empty((first[-1], 3)), np.zeros((first[-1], NODES, NODES, 2)))
+    gather_chains(begin, end, *chains)
+    return chains
