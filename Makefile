@@ -10,7 +10,7 @@ LINTERS := $(VENV)/installed-dev
 # pip's advice to upgrade itself, and its progress bars, only hide what matters in a log.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off
 PYTEST := $(BIN)/python -m pytest
-SLOW_EXAMPLES := $(patsubst %,--ignore=hotspot/models/%.py,$(addprefix self_exciting/,fitted inference resolution sensitivity))
+SLOW_EXAMPLES := $(patsubst %,--ignore=hotspot/models/%.py,$(addprefix self_exciting/,fitted inference resample resolution sensitivity))
 
 .PHONY: demo test test-compiled test-plain lint pins clean
 

@@ -26,6 +26,7 @@ _names = {
     "models.self_exciting.model": ["SelfExciting"],
     "models.self_exciting.fitted": ["FittedSelfExciting"],
     "models.self_exciting.inference": ["block_bootstrap", "profile_likelihood"],
+    "models.self_exciting.resample": ["parametric_bootstrap", "simulate_record"],
     "models.self_exciting.sensitivity": ["background_sensitivity"],
     "models.backgrounds.base": ["ConstantBackground", "MapBackground"],
     "models.backgrounds.kernel": ["KernelBackground"],
