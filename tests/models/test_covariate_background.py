@@ -352,6 +352,31 @@ def test_a_column_that_others_explain_is_refused_by_name():
         )
 
 
+def test_a_column_that_is_0_throughout_the_window_is_refused_by_name():
+    table = by_period(6).assign(later=lambda t: (t["start"] >= day(200)).astype(float))
+    with pytest.raises(ParameterError, match=r"'later' is 0 in every tile and period"):
+        CovariateBackground(TILES, LogLinear(("later",)), table).lay(
+            window_of(even_rows()), np.ones(60)
+        )
+
+
+def test_tiles_that_do_not_touch_the_region_are_left_out_of_account():
+    """Neither their missing covariates nor their names as levels count."""
+    far = gpd.GeoDataFrame(
+        {"tile": ["afar"], "density": [0.0], "z": [np.nan]},
+        geometry=[shapely.box(9000, 0, 9500, 500)],
+        crs=27700,
+    )
+    more = pd.concat([TILES, far], ignore_index=True)
+    window, chance = window_of(even_rows()), np.ones(60)
+    for predictor in (LogLinear(("tile",)), LogLinear(("z",), exposure="density")):
+        with_it, without = (
+            CovariateBackground(tiles, predictor).lay(window, chance) for tiles in (more, TILES)
+        )
+        np.testing.assert_allclose(with_it.at_events, without.at_events)
+        np.testing.assert_allclose(with_it.cell_share, without.cell_share)
+
+
 def test_a_tile_without_events_and_with_a_coefficient_of_its_own_is_refused():
     rows = even_rows()
     rows = rows[rows[:, 1] < 2000]

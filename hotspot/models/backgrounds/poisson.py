@@ -37,7 +37,7 @@ def poisson_coefficients(
     Raises
     ------
     ParameterError
-        If a column is a sum of multiples of others.
+        If a column is 0 throughout, or a sum of multiples of others.
     ConvergenceError
         If some coefficient grows without end, such as that of a tile without any event.
 
@@ -101,6 +101,12 @@ def _value(beta: FloatArray, z: FloatArray, wanted: FloatArray, exposure: FloatA
 
 def _require_independent(z: FloatArray, names: tuple[str, ...]) -> None:
     """Refuse the first column that those before it explain."""
+    empty = ~z.any(axis=0)
+    if empty.any():
+        raise ParameterError(
+            f"'{names[int(np.argmax(empty))]}' is 0 in every tile and period of the window, and "
+            "its coefficient cannot be told. Leave it out, or merge the level with another."
+        )
     left = np.abs(np.diag(np.linalg.qr(z, mode="r")))
     length = np.linalg.norm(z, axis=0)
     if len(z) < z.shape[1] or (left <= _COLLINEAR * length).any():

@@ -114,8 +114,8 @@ class Covariates:
         """
         require_columns(table, (by, *predictor.columns))
         _require_tiles(table, tiles, by)
-        levels = predictor.levels(table)
         table = table[table[by].isin(tiles.names)]
+        levels = predictor.levels(table)
         edges, period = _periods(table, time_zone)
         row = _row_of_each(table, tiles, by=by, period=period, edges=edges)
         design, log_exposure = predictor.design(table.iloc[row.ravel()], levels)
