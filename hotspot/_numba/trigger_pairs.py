@@ -237,7 +237,7 @@ def _settle(pairs, pending, lag, displacement, out):
             _add_products(pairs[_VALUE], factor, pending, out[1 + n_lag + which])
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, inline="always")
 def _collect(near, row, event, run, far, pairs, m):
     """Append the pairs of an event (t, x, y) with a run of others at place m; all flat.
 
