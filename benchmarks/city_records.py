@@ -33,7 +33,7 @@ class City:
     shortest_lag : float or None
         Days; see ``SelfExciting``.
     window : str
-        What a self-exciting likelihood explains, and weights of a stack are learned from.
+        What a self-exciting likelihood explains.
     counted : tuple of str
         Windows of the counts in a stack; the last is also that of its densities.
     dropped : dict

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from shapely import box
 
 from hotspot import (
+    Events,
     Grid,
     HistoricalRate,
     KernelDensity,
@@ -14,6 +17,7 @@ from hotspot import (
     ProspectiveMap,
     Stacked,
     backtest,
+    count_events,
     make_periods,
     rolling_origin,
 )
@@ -252,3 +256,36 @@ def test_the_forecast_begins_at_the_cut_off():
     fitted = Stacked((HistoricalRate(), HistoricalRate("60 days"))).fit(events, GRID)
     week = make_periods("2021-10-28", count=1, length="week", time_zone="UTC")
     assert float(fitted.expected_count(week).sum()) == pytest.approx(7, rel=0.2)
+
+
+@pytest.mark.real
+def test_a_stack_of_counts_foretells_burglaries_in_toronto_better_than_each_of_them(real_data):
+    """Eight weeks of spring 2019; each map is made of what came before its week."""
+    table = pd.read_parquet(real_data / "toronto_mci/toronto_mci_2014_2021.parquet")
+    table = table[(table["MCI"] == "Break and Enter") & (table["utm17n_x"] > 5e5)]
+    table = table[table["occurrence"].between("2014-01-01", "2019-05-26")]
+    zone = "America/Toronto"
+    points = gpd.points_from_xy(table["utm17n_x"], table["utm17n_y"])
+    events = Events.from_geodataframe(
+        gpd.GeoDataFrame(
+            {"time": table["occurrence"].dt.floor("D").to_numpy(), "offence": "Break and Enter"},
+            geometry=points,
+            crs=32617,
+        ),
+        time_resolution="day",
+        region=box(*gpd.GeoSeries(points).total_bounds).buffer(250.0),
+        start="2014-01-01",
+        end="2019-05-26",
+        time_zone=zone,
+    )
+    grid = Grid.over(gpd.GeoSeries([events.region], crs=32617), cell_size=250)
+    weeks = make_periods("2019-03-31", count=8, length="week", time_zone=zone)
+    observed = count_events(events, grid, weeks).to_numpy()
+    parts = (HistoricalRate("12 months"), HistoricalRate("36 months"), HistoricalRate())
+    scores = []
+    for model in (Stacked(parts), *parts):
+        rate_before = rates_of(model, events, grid)
+        maps = [rate_before(week.left)[0] for week in weeks]
+        shares = np.array([rate / rate.sum() for rate in maps])[observed > 0]
+        scores.append(observed[observed > 0] @ np.log(shares))
+    assert scores[0] > max(scores[1:])
