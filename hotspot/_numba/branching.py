@@ -17,9 +17,22 @@ _MOST_LOG = 600.0  # e**600 metres or days are beyond any grid and any end, and 
 
 
 @njit(cache=True, nogil=True)
+def reached(places, value):
+    """How many places, ascending, lie at or below a value; compiled sooner than NumPy's search."""
+    low, high = 0, places.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if places[middle] <= value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
 def _read(share, shares, places):
     """Where a broken line through (shares, places) reaches a share."""
-    k = min(np.searchsorted(shares, share, side="right"), shares.shape[0] - 1)
+    k = min(reached(shares, share), shares.shape[0] - 1)
     part = (share - shares[k - 1]) / (shares[k] - shares[k - 1])
     return places[k - 1] + part * (places[k] - places[k - 1])
 
@@ -63,7 +76,7 @@ def step_away(displacement, rng):
         distance = p[0] * math.sqrt(math.expm1(min(grown, _MOST_LOG)))
     else:
         share = rng.random()
-        k = min(np.searchsorted(p, share, side="right"), p.shape[0] - 1)
+        k = min(reached(p, share), p.shape[0] - 1)
         part = (share - p[k - 1]) / (p[k] - p[k - 1])
         inner = edges[k - 1] * edges[k - 1]
         distance = math.sqrt(inner + part * (edges[k] * edges[k] - inner))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from hotspot._numba.branching import lag_of, share_later, step_away
+from hotspot._numba.branching import lag_of, reached, share_later, step_away
 
 _RUN = 64  # recorded events that are looked at together
 _FORGOTTEN = 1e-18  # share of its offspring still to come, below which an event is left out
@@ -139,7 +139,7 @@ def _count_children_of_past(counts, stack, gap, ground, heard, offspring, rng):
             left -= gap
             gap = rng.standard_exponential()
             mark = weight[0] + (weight[-1] - weight[0]) * rng.random()
-            j = first + min(np.searchsorted(weight, mark, side="right"), last - first) - 1
+            j = first + min(reached(weight, mark), last - first) - 1
             wait = -math.log(later - rng.random() * (later - beyond))
             t = lag_of(wait, offspring.lag) + offspring.shortest - heard.ago[j]
             if 0.0 <= t < ground.until:
@@ -166,7 +166,7 @@ def _follow(counts, stack, gap, ground, offspring, rng):
         t, x, y = stack[0, top], stack[1, top], stack[2, top]
         kind, cell = int(stack[3, top]), int(stack[4, top])
         total += 1
-        period = np.searchsorted(ground.begin, t, side="right") - 1
+        period = reached(ground.begin, t) - 1
         if period >= 0 and t < ground.end[period]:
             counts[kind, period, cell] += 1
         left = offspring.mean[kind]
@@ -180,14 +180,21 @@ def _follow(counts, stack, gap, ground, offspring, rng):
             if when < ground.until:
                 dx, dy = step_away(offspring.displacement, rng)
                 if top == stack.shape[1]:
-                    more = np.empty((5, 2 * top))
-                    more[:, :top] = stack
-                    stack = more
+                    stack = _twice_as_long(stack)
                 child = _kind_of_child(kind, offspring.mix, rng)
                 if _push(stack, top, when, x + dx, y + dy, child, ground, rng):
                     top += 1
         gap -= left
     return total, gap, stack
+
+
+@njit(cache=True, nogil=True)
+def _twice_as_long(stack):
+    more = np.empty((5, 2 * stack.shape[1]))
+    for row in range(5):
+        for k in range(stack.shape[1]):
+            more[row, k] = stack[row, k]
+    return more
 
 
 @njit(cache=True, nogil=True)

@@ -138,18 +138,20 @@ def future_counts(
     each future O(recorded events that are still heard).
     """
     kinds = np.size(members[0][0].background_rate)
-    begin, end = periods
+    begin, end, edges = map(np.ascontiguousarray, (*periods, stretches.edges))
     out = np.zeros((len(members), kinds, begin.size, grid.inside.size), np.float32)
     west, south = grid.bounds[:2]
     kept = np.ascontiguousarray(grid.inside_area / grid.cell_size**2)
     ground = Ground(
         float(west), float(south), float(grid.cell_size), kept, begin, end,
-        float(stretches.edges[-1]),
+        float(edges[-1]),
     )  # fmt: skip
     ends, guide = _tables(stretches.share)
     points = members[0][1].points
     x, y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
-    kind, even = members[0][1].kinds, np.arange(len(points) + 1.0)
+    # One layout of every array, or the loops would be compiled anew for each.
+    kind = np.ascontiguousarray(members[0][1].kinds)
+    even = np.arange(len(points) + 1.0)
     ready = [_offspring(*member, even) for member in members]
 
     def run(first: int, generator: np.random.Generator) -> None:
@@ -162,7 +164,9 @@ def future_counts(
                 guide,
             )
             offspring, weight, scale = ready[i]
-            heard = Heard(past.ago, x, y, kind, weight, scale, float(past.place_cell))
+            heard = Heard(
+                np.ascontiguousarray(past.ago), x, y, kind, weight, scale, float(past.place_cell)
+            )
             count_future(out[i], ground, arrivals, heard, offspring, generator)
 
     firsts = range(0, len(members), _AT_ONCE)
