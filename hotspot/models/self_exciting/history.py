@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from hotspot._checks import local_timestamp
 from hotspot._typing import FloatArray, IntArray
@@ -194,25 +195,33 @@ def read_later(
         If a mark is missing, or has a level that the fit never saw.
     """
     require_same_crs(events, grid)
-    require_times(events)
-    times = events.table["time"]
-    wanted = events.table["offence"].isin(offences) if offences else True
-    rows = np.flatnonzero(wanted & (times >= since).to_numpy() & (times < end).to_numpy())
-    some = replace(events, table=events.table.iloc[rows], report=None).in_order()
-    days, x, y = some.coordinates().T
-    require_finite(days, x, y)
-    require_inside(np.column_stack([x, y]), grid)
+    # Numbers, not a table of the few rows: of one day's update nearly all would be pandas' time.
+    stamps = pd.DatetimeIndex(events.table["time"]).as_unit("ns").asi8
+    if (stamps == pd.NaT.value).any():
+        require_times(events)
+    first, last, zero = (one.as_unit("ns").value for one in (since, end, start))
+    wanted = (stamps >= first) & (stamps < last)
+    if offences:
+        wanted &= events.table["offence"].isin(offences).to_numpy()
+    rows = np.flatnonzero(wanted)
+    days = (stamps[rows] - zero) / (24 * 3600e9)
+    places = events.table.geometry.to_numpy()[rows]
+    points = np.column_stack([shapely.get_x(places), shapely.get_y(places)])
+    require_finite(days, *points.T)
+    require_inside(points, grid)
+    order = np.lexsort([points[:, 1], points[:, 0], days])
     if place_cell > 0:
-        west, south = grid.bounds[:2]
-        x = (np.floor((x - west) / place_cell) + 0.5) * place_cell + west
-        y = (np.floor((y - south) / place_cell) + 0.5) * place_cell + south
-    return Later(
-        days - (start - some.start) / pd.Timedelta(days=1),
-        x,
-        y,
-        earliest_days(some, start),
-        marks_design(some, marks, dict(levels or {})),
-        kinds_of(some, offences),
+        corner = np.array(grid.bounds[:2])
+        points = (np.floor((points - corner) / place_cell) + 0.5) * place_cell + corner
+    later = Later(days[order], *np.ascontiguousarray(points[order].T))
+    if not (marks or offences) and "earliest_time" not in events.table:
+        return later
+    some = replace(events, table=events.table.iloc[rows[order]], report=None)
+    return replace(
+        later,
+        earliest=earliest_days(some, start),
+        design=marks_design(some, marks, dict(levels or {})),
+        kind=kinds_of(some, offences),
     )
 
 

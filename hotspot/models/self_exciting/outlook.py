@@ -67,9 +67,8 @@ class Outlook:
 
     def expected(self, periods: pd.IntervalIndex) -> tuple[FloatArray, FloatArray]:
         """Expected counts, and the background's part of them; (M, p, ny, nx) each."""
-        parts = self.estimate.parts
-        background = self._background(periods.left, periods.right, parts)
-        return np.maximum(self._expected(periods, parts)[0], background), background
+        total, background, _, _ = self._expected(periods, self.estimate.parts)
+        return np.maximum(total, background), background
 
     def background(self, periods: pd.IntervalIndex) -> FloatArray:
         """Expected background events; (M, p, ny, nx)."""
@@ -78,7 +77,7 @@ class Outlook:
     def variance(self, periods: pd.IntervalIndex) -> FloatArray:
         """Variance of the counts: chance, families, uncertain parameters; (M, p, ny, nx)."""
         parts = self.estimate.parts
-        mean, by_step, edges = self._expected(periods, parts)
+        mean, _, by_step, edges = self._expected(periods, parts)
         variance = mean + excess_variance(
             self.grid,
             parts,
@@ -169,8 +168,8 @@ class Outlook:
 
     def _expected(
         self, periods: pd.IntervalIndex, parts: Parts
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Expected counts by period, by step, and the steps' edges."""
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Expected counts by period, the background's, by step, and the steps' edges."""
         begin, end = self._days(periods)
         edges = step_edges(begin, end, parts.lag)
         stamps = self._stamps(edges)
@@ -186,7 +185,10 @@ class Outlook:
         by_step = expected_by_step(self.grid, past, parts, edges, background, direct=direct)
         middle = 0.5 * (edges[:-1] + edges[1:])
         inside = (middle > begin[:, None]) & (middle < end[:, None])
-        return np.einsum("pm,omyx->opyx", inside.astype(float), by_step), by_step, edges
+        total, ours = (
+            np.einsum("pm,omyx->opyx", inside.astype(float), one) for one in (by_step, background)
+        )
+        return total, ours, by_step, edges
 
     def _background(self, begin, end, parts: Parts) -> FloatArray:
         """Expected background events between instants; (M, k, ny, nx)."""
