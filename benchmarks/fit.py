@@ -145,7 +145,7 @@ def print_exponent(rows) -> None:
         exponent = np.log(last / first) / np.log(large[-1]["n"] / large[0]["n"])
         span = f"{large[0]['n']:,} to {large[-1]['n']:,}"
         print(
-            f"          one gradient: {1e3 * last:.1f} ms of processor; grows as n^{exponent:.2f} ({span})"
+            f"    one gradient: {1e3 * last:.1f} ms of processor, growing as n^{exponent:.2f}; {span}"
         )
 
 

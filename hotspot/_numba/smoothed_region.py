@@ -101,7 +101,7 @@ def mark_border(border, first_row, near):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def gather_mass(points, first_row, field, near, out):
+def gather_mass(points, order, lattice, field, near, out):
     r"""Read the wholly blurred region, and how fast it changes with the blur, at points.
 
     .. math:: m(s) = \sum_k w_k F_k, \qquad
@@ -113,34 +113,39 @@ def gather_mass(points, first_row, field, near, out):
 
     Parameters
     ----------
-    points : (2, n) float64
-        Column and row of each point, in nodes.
-    first_row : int
-        Row of the lattice that the strip begins with.
+    points : (n, 2) float64
+        x and y.
+    order : (n,) int64
+        Where in `out` each belongs.
+    lattice : (x0, y0, per_metre, first_row) floats
+        Where node 0 lies, one over the spacing, and the row of the lattice that the strip begins
+        with.
     field : (rows, columns + 1) float64
         As :func:`spread_border` leaves it; every node within reach of a point is in the strip.
     near : (rows, columns + 1) bool
         As :func:`mark_border` leaves it: where the border is out of reach the node itself says all.
-    out : (2, n) float64
-        Filled with m and its derivative.
+    out : (2, m) float64
+        Filled with m, in [0, 1], and its derivative.
     """
     half = np.empty(2 * NODES)
     squared = np.empty(2 * NODES)
     flat = field.ravel()
     stride = np.uint64(field.shape[1])
-    for i in range(points.shape[1]):
-        column = math.floor(points[0, i])
-        row = math.floor(points[1, i]) - first_row
+    for i in range(points.shape[0]):
+        x = (points[i, 0] - lattice[0]) * lattice[2]
+        y = (points[i, 1] - lattice[1]) * lattice[2] - lattice[3]
+        column = math.floor(x)
+        row = math.floor(y)
         if not near[row, column]:
-            out[0, i] = field[row, column]
-            out[1, i] = 0.0
+            out[0, order[i]] = min(max(field[row, column], 0.0), 1.0)
+            out[1, order[i]] = 0.0
             continue
-        first = half_kernel(points[0, i], half, _ACROSS)
-        first += half_kernel(points[1, i] - first_row, half, _DOWN) * stride
+        first = half_kernel(x, half, _ACROSS)
+        first += half_kernel(y, half, _DOWN) * stride
         for k in range(NODES):
-            d = column + k - BEFORE - points[0, i]
+            d = column + k - BEFORE - x
             squared[k] = SHAPE * d * d * half[k]
-            d = row + first_row + k - BEFORE - points[1, i]
+            d = row + k - BEFORE - y
             squared[NODES + k] = SHAPE * d * d * half[NODES + k]
         total = 0.0
         second = 0.0
@@ -155,5 +160,5 @@ def gather_mass(points, first_row, field, near, out):
             down = half[_DOWN + np.uint64(r)]
             total += down * plain
             second += down * moment + squared[_DOWN + np.uint64(r)] * plain
-        out[0, i] = SHAPE / math.pi * total
-        out[1, i] = SHAPE / math.pi * 4.0 * (second - total)
+        out[0, order[i]] = min(max(SHAPE / math.pi * total, 0.0), 1.0)
+        out[1, order[i]] = SHAPE / math.pi * 4.0 * (second - total)

@@ -21,6 +21,7 @@ _MANY, _FEW = 40_000, 10_000  # events above which some are fitted first, and ho
 # and where these led nowhere.
 _ROUGHLY, _FINELY = 1e-2, 1e-6
 _NOISE = 1e-11  # of the log-likelihood: no finer are sums on a lattice that parameters move
+_LONGEST = 0.7  # step, in logarithms
 _AWAY = 0.02  # in logarithms, from where second derivatives were taken
 _CLOSE = 1e-3  # of a bound, in logarithms
 
@@ -134,16 +135,21 @@ def maximise(
     is a few standard errors off, and Newton's steps over all events go the rest of the way. The
     trace holds the evaluations over all events.
     """
-    climb = _Climb(likelihood, starts[0], [])
     if likelihood.record.n > _MANY and len(starts) > 1:
         size = max(likelihood.record.n // 16, _FEW)
         try:
-            near = maximise(latter(likelihood, size), starts, limits, runs=runs)
+            near = _from_afar(latter(likelihood, size), starts, limits, runs)
         except ConvergenceError:
             pass  # what so few events do not tell, all may
         else:
+            climb = _Climb(likelihood, near.parts, [])
             covariance = near.covariance * (size / likelihood.record.n)
             return _ascended(climb, near.parts.vector, limits, covariance, finish=finish)
+    return _from_afar(likelihood, starts, limits, runs)
+
+
+def _from_afar(likelihood: Likelihood, starts: Sequence[Parts], limits: Limits, runs: int):
+    climb = _Climb(likelihood, starts[0], [])
     room = np.where(limits.free, 0.1, 0.0)
     inside = [np.clip(start.vector, limits.low + room, limits.high - room) for start in starts]
     if len(inside) > runs:
@@ -291,6 +297,7 @@ def _newton(
         step = np.zeros(vector.size)
         step[free] = np.linalg.solve(information, gradient)
         promised = 0.5 * gradient @ step[free]
+        step *= min(1.0, _LONGEST / max(np.abs(step).max(), _LONGEST))
         stale = taken_at is None or np.abs(vector - taken_at).max() > _AWAY
         if promised < _DECREMENT and not (finish and stale):
             return vector, loss, _covariance(information, free)

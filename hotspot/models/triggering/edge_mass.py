@@ -132,11 +132,9 @@ class RegionMass:
         border = _quadrature(
             (self.begin - low) * per_metre + NODES, (self.end - low) * per_metre + NODES
         )
-        place = np.ascontiguousarray(((self.points - low) * per_metre + NODES).T)
-        found = self._in_strips(border, place, (int(rows), int(columns)))
-        out = np.empty_like(found)
-        out[:, self.order] = found
-        return np.clip(out[0], 0.0, 1.0), out[1]
+        lattice = (low[0] - NODES / per_metre, low[1] - NODES / per_metre, per_metre)
+        found = self._in_strips(border, lattice, (int(rows), int(columns)))
+        return found[0], found[1]
 
     def _one_by_one(self, sd: float) -> tuple[FloatArray, FloatArray]:
         part = GaussianDisplacement(sd)
@@ -145,21 +143,24 @@ class RegionMass:
         found[:, self.order] = mass, slopes[0]
         return found[0], found[1]
 
-    def _in_strips(self, border, place, shape) -> FloatArray:
+    def _in_strips(self, border, lattice, shape) -> FloatArray:
         rows, columns = shape
         height = max(NODES, _NODES_AT_ONCE // columns)
-        found = np.empty((2, place.shape[1]))
+        found = np.empty((2, len(self.points)))
         for first in range(0, rows, height):
-            some = slice(*np.searchsorted(place[1], [first, first + height]))
+            ends = lattice[1] + np.array([first, first + height]) / lattice[2]
+            some = slice(*np.searchsorted(self.points[:, 1], ends))
             if some.start == some.stop:
                 continue
-            bottom = first - NODES // 2
+            # Rounding may leave an event a hair outside its strip: a row of nodes is kept for it.
+            bottom = first - NODES // 2 - 1
             reached = (border[1] > bottom - NODES) & (border[1] < first + height + 2 * NODES)
-            field = np.zeros((height + NODES, columns + 1))
+            field = np.zeros((height + NODES + 2, columns + 1))
             near = np.zeros(field.shape, bool)
             mark_border(border[:, reached], bottom, near)
             spread_border(border[:, reached], bottom, field)
-            gather_mass(place[:, some], bottom, field, near, found[:, some])
+            strip = (*lattice, float(bottom))
+            gather_mass(self.points[some], self.order[some], strip, field, near, found)
         return found
 
 
