@@ -144,9 +144,7 @@ def print_exponent(rows) -> None:
         first, last = (row["one_evaluation"] for row in (large[0], large[-1]))
         exponent = np.log(last / first) / np.log(large[-1]["n"] / large[0]["n"])
         span = f"{large[0]['n']:,} to {large[-1]['n']:,}"
-        print(
-            f"    one gradient: {1e3 * last:.1f} ms of processor, growing as n^{exponent:.2f}; {span}"
-        )
+        print(f"    one gradient: {1e3 * last:.1f} ms of processor, n^{exponent:.2f}, {span}")
 
 
 def scaled_open_cp(row) -> float:
