@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from hotspot import Grid, KernelBackground, SelfExciting, make_periods
 from hotspot.errors import ParameterError, ResolutionError
 from hotspot.models.backgrounds.base import ConstantBackground, WindowEvents
 from hotspot.models.backgrounds.periodic import PeriodicBackground
+from hotspot.models.backgrounds.quarters import Quarters
 from hotspot.models.backgrounds.time_pattern import TimePattern, fit_pattern
 from tests.models.self_exciting_cases import SQUARE, as_events, branching_process
 
@@ -342,3 +344,55 @@ def test_assaults_in_chicago_are_twice_as_many_late_at_night_as_early_in_the_mor
     count = np.bincount(clock.hour, minlength=24)
     np.testing.assert_allclose(pattern.hour_of_day, count / count.mean(), rtol=0.02)
     assert pattern.hour_of_day[[21, 22, 23]].mean() > 2 * pattern.hour_of_day[[5, 6, 7]].mean()
+
+
+def test_an_event_known_to_an_interval_is_shared_out_by_the_rate():
+    """From 10:00 to 12:00, with three times the rate in the second hour; another from 9:30 on."""
+    start, end = local("2024-05-06", "2024-05-08")
+    bins = Quarters.of(start, end, LONDON)
+    rate = np.ones(192)
+    rate[bins.hour == 11] = 3.0
+    of_date, of_hour = bins.counts(
+        np.array([10.0, 24 + 9.5]) / 24,
+        np.array([12.0, 24 + 10.25]) / 24,
+        np.array([1.0, 0.6]),
+        rate,
+    )
+    np.testing.assert_allclose(of_date, [1.0, 0.6])
+    expected = np.zeros(24)
+    expected[[9, 10, 11]] = [0.6 * 2 / 3, 0.25 + 0.6 / 3, 0.75]
+    np.testing.assert_allclose(of_hour, expected, atol=1e-9)
+
+
+def test_hours_are_found_again_where_only_intervals_are_known():
+    """Half the times are exact; the others were noticed up to five hours later."""
+    start, end = local("2022-01-01", "2024-01-01")
+    rng = np.random.default_rng(14)
+    stamps = thinned(rng, start, end, most=30.0, rate=lambda s: 15 * plain_rate(s, hours=HOURS))
+    stamps = stamps[(stamps > start + pd.Timedelta("5h")) & (stamps < end - pd.Timedelta("5h"))]
+    n = len(stamps)
+    unsure = rng.random(n) < 0.5
+    begin, wait = (np.where(unsure, rng.uniform(0, 5, n), 0.0) for _ in range(2))
+    earliest = stamps - pd.to_timedelta(begin, unit="h")
+    latest = stamps + pd.to_timedelta(wait, unit="h")
+    option = {"start": start, "end": end, "time_zone": LONDON, "day_of_week": False}
+    found = fit_pattern(latest, np.ones(n), earliest=earliest, **option).hour_of_day
+    late = fit_pattern(latest, np.ones(n), **option).hour_of_day
+    error = np.sqrt(HOURS * 24 / n)
+    assert np.abs((found - HOURS) / error).max() < 5
+    assert np.abs((late - HOURS) / error).max() > 8  # as if all had happened when noticed
+
+
+def test_a_background_under_an_interval_is_the_mean_of_its_pattern():
+    start, end = local("2024-05-06", "2024-05-20")
+    stamps = pd.date_range(start + pd.Timedelta("9h"), end, freq="97min", inclusive="left")
+    window = window_of(stamps, start, end)
+    table = window.events.table.assign(time=stamps.tz_convert("UTC"))
+    table["earliest_time"] = table["time"] - pd.to_timedelta(np.arange(len(stamps)) % 3, unit="h")
+    window = replace(window, events=replace(window.events, table=table))
+    laid = PeriodicBackground(ConstantBackground()).lay(window, np.ones(len(stamps)))
+    for i in (0, 1, 2, 50):
+        begin, latest = (table[name][i] for name in ("earliest_time", "time"))
+        minutes = pd.date_range(begin, latest, freq="min", inclusive="left" if i % 3 else "both")
+        mean = laid.pattern.at(minutes).mean()
+        assert laid.at_events[i] * 9e6 == pytest.approx(mean, rel=1e-9)

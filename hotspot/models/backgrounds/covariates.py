@@ -12,8 +12,9 @@ from hotspot._typing import FloatArray
 from hotspot.errors import ParameterError
 from hotspot.models.backgrounds.base import LaidBackground, WindowEvents
 from hotspot.models.backgrounds.poisson import poisson_coefficients
+from hotspot.models.backgrounds.quarters import days_after
 from hotspot.models.backgrounds.tiles import Covariates, TilePattern, Tiles
-from hotspot.models.backgrounds.time_pattern import days_after, on_the_clock
+from hotspot.models.backgrounds.time_pattern import on_the_clock
 from hotspot.models.log_linear import LogLinear
 
 

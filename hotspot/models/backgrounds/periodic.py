@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 
 from hotspot._typing import FloatArray
 from hotspot.errors import ParameterError, ResolutionError
 from hotspot.models.backgrounds.base import Background, LaidBackground, WindowEvents
 from hotspot.models.backgrounds.kernel import KernelBackground
-from hotspot.models.backgrounds.time_pattern import fit_pattern
+from hotspot.models.backgrounds.quarters import days_after
+from hotspot.models.backgrounds.time_pattern import TimePattern, fit_pattern
 
 _YEAR = 365.0  # days that a season needs at least
+_INSTANT = 1e-6  # days; an interval no longer is a time
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,11 @@ class PeriodicBackground:
     Notes
     -----
     Zhuang & Mateu smooth each factor by a kernel; here hours and days are counted, with half an
-    event added to each, and seasons are harmonics. Times recorded by the day tell no hours. O(n)
-    and the quarters of an hour in the window for each round. As with the background in space, that
-    the pattern is estimated is not in the standard errors of the other parameters.
+    event added to each, and seasons are harmonics. Times recorded by the day tell no hours; an
+    event known to an interval only is shared out over it by the pattern itself (expectation and
+    maximisation). O(n) and the quarters of an hour in the window for each round. As with the
+    background in space, that the pattern is estimated is not in the standard errors of the other
+    parameters.
 
     References
     ----------
@@ -105,7 +110,7 @@ class PeriodicBackground:
             `space` varies in time.
         """
         self._require_told(window)
-        laid = self._in_space(window, chance)
+        laid, earliest = self._in_space(window, chance), _earliest(window)
         pattern = fit_pattern(
             window.stamps,
             chance,
@@ -116,6 +121,7 @@ class PeriodicBackground:
             day_of_week=self.day_of_week,
             season=self.season,
             trend=self.trend,
+            earliest=earliest,
         )
         told = {
             "hour_of_day": pattern.hour_of_day,
@@ -126,7 +132,7 @@ class PeriodicBackground:
         told = {name: np.round(v, 6).tolist() for name, v in told.items() if v is not None}
         return replace(
             laid,
-            at_events=laid.at_events * pattern.at(window.stamps),
+            at_events=laid.at_events * _mean(pattern, earliest, window.stamps),
             parameters={**laid.parameters, **told},
             pattern=pattern,
         )
@@ -164,3 +170,25 @@ class PeriodicBackground:
                 f"A season needs a whole year in the likelihood's window, which has {days:.0f} "
                 "days. Use season=0, or a longer window."
             )
+
+
+def _earliest(window: WindowEvents) -> pd.DatetimeIndex | None:
+    """Begin of the interval of each event of the window, or None where times are known."""
+    if "earliest_time" not in window.events.table:
+        return None
+    past = window.events.in_order().table
+    # The window's events are the last of all that was recorded before the cut-off.
+    return pd.DatetimeIndex(past["earliest_time"].iloc[len(past) - len(window.stamps) :])
+
+
+def _mean(
+    pattern: TimePattern, earliest: pd.DatetimeIndex | None, latest: pd.DatetimeIndex
+) -> FloatArray:
+    """The pattern at each event, or its mean over the interval in which it happened."""
+    value = pattern.at(latest)
+    if earliest is not None:
+        days = days_after(latest, latest[0]) - days_after(earliest, latest[0])
+        unsure = days > _INSTANT
+        mass = pattern.days(earliest[unsure], latest[unsure]) if unsure.any() else 0.0
+        value[unsure] = mass / days[unsure]
+    return value

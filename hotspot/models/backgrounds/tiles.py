@@ -15,7 +15,8 @@ from hotspot._typing import FloatArray, IntArray
 from hotspot.errors import CoverageError, ParameterError, RegionError
 from hotspot.grid.areas import area_weights
 from hotspot.grid.cells import Grid
-from hotspot.models.backgrounds.time_pattern import days_after, harmonics, years_since
+from hotspot.models.backgrounds.quarters import days_after
+from hotspot.models.backgrounds.time_pattern import harmonics, years_since
 from hotspot.models.log_linear import LogLinear, require_columns
 
 _UNCOVERED = 1e-3  # share of the region that may lie in no tile: outlines disagree by slivers

@@ -18,14 +18,14 @@ import pandas as pd
 from hotspot._typing import FloatArray
 from hotspot.errors import ConvergenceError, ParameterError
 from hotspot.models.backgrounds.poisson import poisson_coefficients
+from hotspot.models.backgrounds.quarters import QUARTER, Quarters, days_after, quarters
 
 _DAY = pd.Timedelta(days=1)
 _YEAR = 365.25
-# Every zone's offset from UTC, in this century, is a multiple of a quarter of an hour, so quarters
-# of UTC never straddle a local hour.
-_BIN = "15min"
 _ROUNDS = 500
 _SETTLED = 1e-10
+_MOST_SHARES = 100  # rounds in which events of intervals are shared out
+_SHARED = 1e-4
 _HALF = 0.5  # events added to every hour and weekday: none can come out impossible
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -102,9 +102,7 @@ class TimePattern:
             for when in (start, end)
         )
         edges = quarters(min(starts.min(), ends.min()), max(starts.max(), ends.max()))
-        so_far = np.concatenate([[0.0], np.cumsum(self.at(edges[:-1]))]) * (
-            pd.Timedelta(_BIN) / _DAY
-        )
+        so_far = np.concatenate([[0.0], np.cumsum(self.at(edges[:-1]))]) * (QUARTER / _DAY)
         at = days_after(edges, edges[0])
         begun, done = (np.interp(days_after(when, edges[0]), at, so_far) for when in (starts, ends))
         return float(done[0] - begun[0]) if one else done - begun
@@ -137,6 +135,7 @@ def fit_pattern(
     day_of_week: bool = True,
     season: int = 0,
     trend: bool = False,
+    earliest: pd.DatetimeIndex | None = None,
 ) -> TimePattern:
     """The pattern under which events, each weighed by its chance, are likeliest.
 
@@ -154,6 +153,8 @@ def fit_pattern(
         What the pattern has.
     season : int
         K, number of harmonics of the year.
+    earliest : DatetimeIndex (n,) or None
+        Where only an interval is known of an event, its begin; `stamps` are then the ends.
 
     Raises
     ------
@@ -163,26 +164,33 @@ def fit_pattern(
     Notes
     -----
     Hours, weekdays and season are fitted in turn until nothing moves, which is the joint maximum.
-    Every hour and weekday has half an event more than was counted, so that none is impossible.
+    Every hour and weekday has half an event more than was counted, so that none is impossible. An
+    event known to an interval is shared out over it by the pattern itself, over and over (EM),
+    until no factor moves by more than 1e-4, or a hundred times.
     """
-    rounded = on_the_clock(stamps)
-    local = rounded.where(rounded < end, stamps).tz_convert(time_zone)
-    exposure, dates = _hours_by_date(start, end, time_zone)
-    of_date = np.bincount(
-        dates.get_indexer(local.tz_localize(None).normalize()), chance, len(dates)
-    )
-    noon = (dates + pd.Timedelta(hours=12)).tz_localize(time_zone)
+    bins = Quarters.of(start, end, time_zone)
+    latest = days_after(on_the_clock(stamps), start)
+    since = latest if earliest is None else days_after(on_the_clock(earliest), start)
+    noon = (bins.dates + pd.Timedelta(hours=12)).tz_localize(time_zone)
     smooth = harmonics(noon, season)
     if trend:
         smooth = np.column_stack([smooth, years_since(noon, start, end)])
-    found = _in_turn(
-        exposure,
-        weekday=dates.day_of_week.to_numpy(),
-        of_date=of_date,
-        of_hour=np.bincount(local.hour, chance, 24),
-        smooth=smooth,
-        wanted=(hour_of_day, day_of_week),
-    )
+    weekday, exposure = bins.dates.day_of_week.to_numpy(), bins.exposure
+    rate = np.ones(bins.hour.size)
+    for _ in range(_MOST_SHARES):
+        of_date, of_hour = bins.counts(since, latest, chance, rate)
+        found = _in_turn(
+            exposure,
+            weekday=weekday,
+            of_date=of_date,
+            of_hour=of_hour,
+            smooth=smooth,
+            wanted=(hour_of_day, day_of_week),
+        )
+        before = rate
+        rate = found[0][bins.hour] * (found[1][weekday] * np.exp(smooth @ found[2]))[bins.date]
+        if earliest is None or np.abs(np.log(rate / before)).max() < _SHARED:
+            break
     pattern = TimePattern(
         time_zone,
         start,
@@ -194,18 +202,6 @@ def fit_pattern(
         float(found[2][-1]) if trend else 0.0,
     )
     return replace(pattern, level=(end - start) / _DAY / pattern.days(start, end))
-
-
-def _hours_by_date(start, end, time_zone) -> tuple[FloatArray, pd.DatetimeIndex]:
-    """How much of each local hour of each local date the window holds, in days; and the dates."""
-    edges = quarters(start, end)
-    bins = edges[:-1].tz_convert(time_zone)
-    date, dates = pd.factorize(bins.tz_localize(None).normalize())
-    exposure = np.zeros((len(dates), 24))
-    width = np.diff(np.clip(days_after(edges, start), 0.0, (end - start) / _DAY))
-    np.add.at(exposure, (date, bins.hour), width)
-    seen = exposure.any(axis=1)
-    return exposure[seen], dates[seen]
 
 
 def _in_turn(exposure, *, weekday, of_date, of_hour, smooth, wanted):
@@ -272,15 +268,3 @@ def years_since(local: pd.DatetimeIndex, start: pd.Timestamp, end: pd.Timestamp)
     first = start.tz_convert(local.tz).tz_localize(None)
     last = (end - start) / _DAY / _YEAR
     return np.clip(np.asarray((day - first) / _DAY, float) / _YEAR, 0.0, last)
-
-
-def quarters(start: pd.Timestamp, end: pd.Timestamp) -> pd.DatetimeIndex:
-    """Quarters of an hour of UTC that `start` and `end` lie in; at least one."""
-    first = start.tz_convert("UTC").floor(_BIN)
-    last = max(end.tz_convert("UTC").ceil(_BIN), first + pd.Timedelta(_BIN))
-    return pd.date_range(first, last, freq=_BIN)
-
-
-def days_after(stamps: pd.DatetimeIndex, origin: pd.Timestamp) -> FloatArray:
-    """Days of 24 hours from `origin`; (n,)."""
-    return np.asarray((stamps - origin) / _DAY, float)
