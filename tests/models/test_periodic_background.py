@@ -396,3 +396,23 @@ def test_a_background_under_an_interval_is_the_mean_of_its_pattern():
         minutes = pd.date_range(begin, latest, freq="min", inclusive="left" if i % 3 else "both")
         mean = laid.pattern.at(minutes).mean()
         assert laid.at_events[i] * 9e6 == pytest.approx(mean, rel=1e-9)
+
+
+@pytest.mark.real
+def test_cars_in_new_york_are_stolen_by_night_and_missed_in_the_morning(real_data):
+    path = real_data / "nyc_vehicle_theft_exact" / "dev_nyc_vehicle_thefts_2014_2016.parquet"
+    told = pd.read_parquet(path, columns=["date_start", "date_end"])
+    zone = "America/New_York"
+    begin, end = (
+        told[name].dt.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
+        for name in ("date_start", "date_end")
+    )
+    window = pd.date_range("2014", periods=2, freq="3YS", tz=zone)
+    held = (end > begin) & (end - begin < pd.Timedelta(days=3))
+    held &= (begin >= window[0]) & (end < window[1])
+    begin, end = (pd.DatetimeIndex(one[held]) for one in (begin, end))
+    option = {"start": window[0], "end": window[1], "time_zone": zone}
+    shared = fit_pattern(end, np.ones(len(end)), earliest=begin, **option).hour_of_day
+    missed = fit_pattern(end, np.ones(len(end)), **option).hour_of_day
+    assert np.argmax(shared) in (0, 1, 2, 3, 4)
+    assert np.argmax(missed) in (6, 7, 8)
