@@ -15,6 +15,7 @@ EXPECTED = [
     "02_kernel_density",
     "03_forecast_with_bounds",
     "04_backtest",
+    "05_self_exciting",
 ]
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -172,18 +172,26 @@ def _in_order(work: Callable, jobs: list, workers: int, progress: bool) -> list:
 
 
 def _stacked(forecasts: list[xr.Dataset], models: list[str], folds: Sequence[Fold]) -> xr.Dataset:
-    """One Dataset with `model` and `fold` in front, and `step` for `time`."""
+    """One Dataset with `model` and `fold` in front, and `step` for `time`.
+
+    What only some of the models give, such as a background's part, is NaN for the others.
+    """
     shape = (len(models), len(folds))
     first = forecasts[0]
     variables = {}
-    for name in list(first.data_vars):
+    for name in dict.fromkeys(name for forecast in forecasts for name in forecast.data_vars):
         narrow = np.float32 if name in _NARROW else None
-        dims = tuple("step" if dim == "time" else dim for dim in first[name].dims)
-        values = np.stack([forecast[name].to_numpy() for forecast in forecasts], dtype=narrow)
+        one = next(forecast[name] for forecast in forecasts if name in forecast)
+        dims = tuple("step" if dim == "time" else dim for dim in one.dims)
+        absent = np.full(one.shape, np.nan)
+        values = np.stack(
+            [forecast[name].to_numpy() if name in forecast else absent for forecast in forecasts],
+            dtype=narrow,
+        )
         variables[name] = (
             ("model", "fold", *dims),
             values.reshape(*shape, *values.shape[1:]),
-            first[name].attrs,
+            one.attrs,
         )
     kept = {name: first.coords[name] for name in first.coords if "time" not in first[name].dims}
     each = {

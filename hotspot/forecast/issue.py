@@ -91,7 +91,8 @@ def issue_forecast(
         As :mod:`hotspot.forecast.schema` lays down: ``expected_count``, ``count_variance``,
         ``probability`` (time, y, x), ``count_quantile`` (quantile, time, y, x), and with
         `areas` ``area_expected_count`` (time, area) and ``area_count_quantile``
-        (quantile, time, area). NaN outside the region. The coordinates ``time_end`` and
+        (quantile, time, area); from a model that tells them apart also ``background_count`` and
+        ``triggered_count`` (time, y, x), which sum to the expected count. NaN outside the region. The coordinates ``time_end`` and
         ``inside_area`` (square metres) go with them.
 
     Raises
@@ -163,6 +164,7 @@ def issue_forecast(
             cell_quantiles(futures.counts, levels, fitted.grid),
         ),
         "probability": (("time", "y", "x"), chance_of_any(expected, variance)),
+        **_two_parts(fitted, periods),
     }
     if weights is not None:
         inside = fitted.grid.inside
@@ -218,6 +220,8 @@ _LABELS = {
     "count_variance": {"long_name": "predictive variance of recorded offences", "units": "1"},
     "count_quantile": {"long_name": "predictive quantile of recorded offences", "units": "1"},
     "probability": {"long_name": "chance of at least one recorded offence", "units": "1"},
+    "background_count": {"long_name": "expected background offences", "units": "1"},
+    "triggered_count": {"long_name": "expected triggered offences", "units": "1"},
     "area_expected_count": {"long_name": "expected recorded offences in the area", "units": "1"},
     "area_count_quantile": {
         "long_name": "predictive quantile of recorded offences in the area",
@@ -287,6 +291,16 @@ def _moments(fitted: FittedModel, periods: pd.IntervalIndex) -> tuple[FloatArray
     if not (variance[:, inside] >= 0).all() or not np.isfinite(variance[:, inside]).all():
         raise ForecastError(f"{fitted.name} gives a variance that is negative or not a number.")
     return expected, variance
+
+
+def _two_parts(fitted: FittedModel, periods: pd.IntervalIndex) -> dict[str, tuple]:
+    """What a model that tells background from triggering expects of each."""
+    names = ("background_count", "triggered_count")
+    if not all(hasattr(fitted, name) for name in names):
+        return {}
+    inside, dims = fitted.grid.inside, ("time", "y", "x")
+    parts = {name: getattr(fitted, name)(periods).transpose(*dims).to_numpy() for name in names}
+    return {name: (dims, np.where(inside, values, np.nan)) for name, values in parts.items()}
 
 
 def _weights_of(grid: Grid, areas, by: str) -> tuple[csr_array, np.ndarray]:

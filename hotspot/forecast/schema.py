@@ -7,6 +7,8 @@ variable                 dims                     meaning
 ``count_variance``       time, y, x               predictive variance of that count
 ``count_quantile``       quantile, time, y, x     predictive quantiles
 ``probability``          time, y, x               chance of at least one
+``background_count``     time, y, x               of models that tell them apart: what comes anyway,
+``triggered_count``      time, y, x               and what events trigger; they sum to the mean
 ``area_expected_count``  time, area               the same for boroughs, wards or LSOAs, from whole
 ``area_count_quantile``  quantile, time, area     simulated futures, never by adding quantiles
 ``simulated_count``      member, time, y, x       only when asked for
@@ -121,9 +123,23 @@ def _require_variables(forecast: xr.Dataset) -> None:
             "'area_expected_count' and 'area_count_quantile' come together: a mean without "
             "bounds is not a forecast."
         )
+    _require_whole_parts(forecast)
     for name in ("time", "y", "x", "quantile"):
         if name not in forecast.coords or forecast.sizes[name] == 0:
             raise ForecastError(f"A forecast must have the coordinate '{name}', and not empty.")
+
+
+def _require_whole_parts(forecast: xr.Dataset) -> None:
+    if ("background_count" in forecast) != ("triggered_count" in forecast):
+        raise ForecastError("'background_count' and 'triggered_count' come together.")
+    if "background_count" not in forecast:
+        return
+    total = (forecast["background_count"] + forecast["triggered_count"]).to_numpy()
+    expected = forecast["expected_count"].to_numpy()
+    if not np.allclose(total, expected, rtol=1e-6, atol=1e-9, equal_nan=True):
+        raise ForecastError(
+            "'background_count' and 'triggered_count' must sum to 'expected_count' in every cell."
+        )
 
 
 def _require_sound_bounds(forecast: xr.Dataset, mean: str, bounds: str) -> None:

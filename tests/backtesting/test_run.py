@@ -125,3 +125,34 @@ def test_a_past_of_one_kind_has_one_hash(city, folds):
     assert (hashes == hashes.isel(model=0)).all()
     assert np.unique(hashes).size == len(folds)
     assert folds[0].cutoff == pd.Timestamp("2021-01", tz=LONDON)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["parts last", "parts first"])
+def test_what_only_some_models_give_is_nan_for_the_others(city, folds, turned):
+    """A model that says that a third of its map was triggered, beside one that says nothing."""
+
+    class Parted:
+        def __init__(self, fitted):
+            self.fitted = fitted
+
+        def __getattr__(self, name):
+            return getattr(self.fitted, name)
+
+        def background_count(self, periods):
+            return self.fitted.expected_count(periods) * (2 / 3)
+
+        def triggered_count(self, periods):
+            return self.fitted.expected_count(periods) / 3
+
+    class Model:
+        def fit(self, events, grid, *, end=None):
+            return Parted(HistoricalRate().fit(events, grid, end=end))
+
+    models = {"plain": HistoricalRate(), "parted": Model()}
+    models = dict(reversed(models.items())) if turned else models
+    grid = Grid.over(city.region)
+    found = backtest(models, city, grid, folds, rng=np.random.default_rng(1), **FEW)
+    assert found["triggered_count"].sel(model="plain").isnull().all()
+    parted = found.sel(model="parted")
+    total = parted["background_count"] + parted["triggered_count"]
+    np.testing.assert_allclose(total, parted["expected_count"])

@@ -94,3 +94,27 @@ def test_a_forecast_that_has_seen_its_future_is_refused(sound):
     late = "2019-01-02T00:00:00+00:00"
     with pytest.raises(LeakError, match="later than the first period"):
         check_forecast(sound.assign_attrs(issued_at=late, data_cutoff=late))
+
+
+class TestTwoParts:
+    """Background and triggering, where a model tells them apart."""
+
+    @staticmethod
+    def parted(forecast, share):
+        return forecast.assign(
+            background_count=share * forecast["expected_count"],
+            triggered_count=(1 - share) * forecast["expected_count"],
+        )
+
+    def test_two_parts_that_sum_to_the_mean_are_a_forecast(self, sound):
+        assert check_forecast(self.parted(sound, 0.7)) is not None
+
+    def test_parts_that_do_not_sum_to_the_mean_are_refused(self, sound):
+        wrong = self.parted(sound, 0.7)
+        wrong["triggered_count"] = wrong["triggered_count"] * 1.01
+        with pytest.raises(ForecastError, match="must sum to 'expected_count'"):
+            check_forecast(wrong)
+
+    def test_one_part_without_the_other_is_refused(self, sound):
+        with pytest.raises(ForecastError, match="come together"):
+            check_forecast(self.parted(sound, 0.7).drop_vars("triggered_count"))

@@ -275,7 +275,7 @@ def parametric_bootstrap(
     require_generator(rng)
     if size < 1:
         raise ParameterError(f"size must be at least 1, got {size}.")
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     rows = [
         _refitted(model, simulate_record(fitted, events, rng=child), fitted)
