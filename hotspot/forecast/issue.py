@@ -92,8 +92,8 @@ def issue_forecast(
         ``probability`` (time, y, x), ``count_quantile`` (quantile, time, y, x), and with
         `areas` ``area_expected_count`` (time, area) and ``area_count_quantile``
         (quantile, time, area); from a model that tells them apart also ``background_count`` and
-        ``triggered_count`` (time, y, x), which sum to the expected count. NaN outside the region. The coordinates ``time_end`` and
-        ``inside_area`` (square metres) go with them.
+        ``triggered_count`` (time, y, x), which sum to the expected count. NaN outside the
+        region. The coordinates ``time_end`` and ``inside_area`` (square metres) go with them.
 
     Raises
     ------

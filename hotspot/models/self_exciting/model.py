@@ -66,7 +66,9 @@ class SelfExciting:
     Attributes
     ----------
     background : Background
-        ``KernelBackground()``, ``MapBackground(model)`` or ``ConstantBackground()``.
+        ``KernelBackground()``, ``MapBackground(model)``, ``StackedBackground([...])``,
+        ``CovariateBackground(...)`` or ``ConstantBackground()``; ``PeriodicBackground(space)``
+        lets any of them follow the hours, the week and the seasons.
     lag : ExponentialLag, PowerLawLag or PiecewiseConstantLag
         Where the search for g begins; of a density in steps the edges stay.
     displacement : GaussianDisplacement or another displacement
