@@ -176,12 +176,11 @@ def issue_forecast(
             ("quantile", "time", "area"),
             _area_quantiles(futures.sums, levels, weights),
         )
-    if keep_members:
-        variables["simulated_count"] = (("member", "time", "y", "x"), futures.members)
     coordinates = _coordinates(fitted.grid, periods, levels)
     if weights is not None:
         coordinates["area"] = names
     if keep_members:
+        variables["simulated_count"] = (("member", "time", "y", "x"), futures.members)
         coordinates["member"] = np.arange(size)
     forecast = xr.Dataset(
         {name: (dims, values, _LABELS[name]) for name, (dims, values) in variables.items()},
