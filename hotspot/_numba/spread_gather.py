@@ -230,9 +230,10 @@ def _move_reference(field, moments, epochs):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, inline="always")
-def _lay_weights(weight, profile, prepared, first, row, height):
+def _lay_weights(weight, profile, prepared, corner, height, moments):
     """Weights of both half patches, nothing outside the tile, with and without squared distance."""
     a, b, base_a, base_b, scale = prepared
+    first, row = corner
     _weights(weight, np.uint64(0), base_a, 1.0, profile)
     _weights(weight, _SPARE, base_b, scale, profile)
     _mask(weight, np.uint64(0), first, TILE_COLUMNS)
@@ -242,6 +243,8 @@ def _lay_weights(weight, profile, prepared, first, row, height):
     for k in range(_HALF):
         weight[_ROWS + k] = weight[_SPARE + k]
         weight[_SECOND + _ROWS + k] = weight[_SPARE + _HALF + k]
+    if not moments:
+        return
     for k in range(_NODES):
         d = k - _BEFORE - a
         weight[_COLUMNS_SQUARED + k] = d * d * weight[k]
@@ -267,7 +270,7 @@ def _visit(work, events, members, lattice, tile, mode, part):
         first = node[0, j] - tile[0]
         row = node[1, j] - tile[1]
         prepared = (scratch[0, j], scratch[1, j], scratch[4, j], scratch[5, j], scratch[6, j])
-        _lay_weights(weight, profile, prepared, first, row, tile[2])
+        _lay_weights(weight, profile, prepared, (first, row), tile[2], moments)
         amount = 0.0 if mode == 1 else scratch[7, j]
         total, squared, timed = 0.0, 0.0, 0.0
         for half in range(2):

@@ -38,9 +38,9 @@ Method = Literal["auto", "pairs", "grid", "plain"]
 METHODS = ("auto", "pairs", "grid", "plain")
 
 # Measured cost of one event, of one candidate pair, and what each derivative adds to that.
-_SECONDS_PER_EVENT = 7.0e-7
-_SECONDS_PER_PAIR = 2.0e-9
-_SECONDS_PER_DERIVATIVE = 0.5e-9
+_SECONDS_PER_EVENT = 2.5e-7
+_SECONDS_PER_PAIR = 6.0e-10
+_SECONDS_PER_DERIVATIVE = 1.0e-10
 _TOO_SHORT_TO_SAVE = 1.0e-3  # pairs are right to rounding: not given up for less than this
 
 
