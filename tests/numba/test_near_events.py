@@ -85,3 +85,22 @@ def test_a_copy_leaves_out_what_is_out_of_reach_of_a_box_and_says_where_the_rest
     near_events.copy_marked(events, within, np.uint64(n), near, place)
     np.testing.assert_array_equal(near[:, : within.sum()], events[:, within == 1])
     assert place.tolist() == [int(within[:k].sum()) for k in range(n)]
+
+
+@pytest.mark.parametrize("work", [np.zeros(5), np.ones(1), np.array([0, 9.0, 0, 0, 1e6, 1, 1])])
+def test_shares_of_the_work_hold_every_piece_once(work):
+    shares = pairs._shares(work)
+    held = [piece for begin, end in shares for piece in range(begin, end)]
+    assert held == list(range(work.size))
+
+
+def test_shares_of_many_like_pieces_are_alike():
+    sizes = [end - begin for begin, end in pairs._shares(np.ones(6_400))]
+    assert len(sizes) == 64
+    assert max(sizes) - min(sizes) <= 2
+
+
+def test_one_square_of_many_events_is_cut_into_pieces_enough_for_threads():
+    # No time in common: nothing is gained by pieces but that threads can share them.
+    assert pairs._spans(np.array([5_000]), np.array([5_000]), 0.0).tolist() == [8]
+    assert pairs._spans(np.array([50]), np.array([50]), 0.0).tolist() == [1]
