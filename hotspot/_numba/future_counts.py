@@ -1,8 +1,8 @@
 """One simulated future of a self-exciting model, counted into cells and periods as it unfolds.
 
-Lags and displacements as in :mod:`hotspot._numba.branching`. Offspring are the points of a Poisson
-process of rate 1 along a line on which every event in turn has a length of what it expects to
-trigger: `gap` is how far the next point lies ahead. No event is kept once its offspring are drawn.
+Lags and displacements, and a line along which offspring lie, as in
+:mod:`hotspot._numba.branching`. Events are columns of (t, x, y, kind, cell). The loops take what
+they need out of the tuples first: handing one on for every event takes longer than the event.
 Without FASTMATH, as the cascades.
 """
 
@@ -87,113 +87,143 @@ def count_future(counts, ground, arrivals, heard, offspring, rng):
     An immigrant is laid evenly in its cell; any other event in a cell on the border is kept with
     the chance that its place lies inside. O(events), and a 64th of the recorded ones still heard.
     """
-    stack = np.empty((5, 64))
-    gap = rng.standard_exponential()
+    events, n = _immigrants(ground, arrivals, rng)
+    events, n = _children_of_past(events, n, ground, heard, offspring, rng)
+    return _follow(counts, events, n, ground, offspring, rng)
+
+
+@njit(cache=True, nogil=True)
+def _immigrants(ground, arrivals, rng):
+    """Background events: their columns, in an array with room for more, and how many."""
+    west, south, side, columns = ground.west, ground.south, ground.side, ground.kept.shape[1]
+    edges, mean = arrivals.edges, arrivals.mean
+    number = np.empty(mean.shape, np.int64)
     total = 0
-    for kind in range(arrivals.mean.shape[0]):
-        for stretch in range(arrivals.mean.shape[1]):
+    for kind in range(mean.shape[0]):
+        for stretch in range(mean.shape[1]):
+            number[kind, stretch] = rng.poisson(mean[kind, stretch])
+            total += number[kind, stretch]
+    events = np.empty((5, 2 * total + 64))
+    n = 0
+    for kind in range(mean.shape[0]):
+        for stretch in range(mean.shape[1]):
             row = min(stretch, arrivals.ends.shape[1] - 1)
             ends, guide = arrivals.ends[kind, row], arrivals.guide[kind, row]
-            low = arrivals.edges[stretch]
-            length = arrivals.edges[stretch + 1] - low
-            for _ in range(rng.poisson(arrivals.mean[kind, stretch])):
+            low, length = edges[stretch], edges[stretch + 1] - edges[stretch]
+            for _ in range(number[kind, stretch]):
                 share = rng.random()
                 cell = guide[int(share * guide.shape[0])]
                 while ends[cell] <= share:
                     cell += 1
-                stack[0, 0] = low + length * rng.random()
-                stack[1, 0] = ground.west + ground.side * (
-                    cell % ground.kept.shape[1] + rng.random()
-                )
-                stack[2, 0] = ground.south + ground.side * (
-                    cell // ground.kept.shape[1] + rng.random()
-                )
-                stack[3, 0] = kind
-                stack[4, 0] = cell
-                born, gap, stack = _follow(counts, stack, gap, ground, offspring, rng)
-                total += born
-    return total + _count_children_of_past(counts, stack, gap, ground, heard, offspring, rng)
+                events[0, n] = low + length * rng.random()
+                events[1, n] = west + side * (cell % columns + rng.random())
+                events[2, n] = south + side * (cell // columns + rng.random())
+                events[3, n] = kind
+                events[4, n] = cell
+                n += 1
+    return events, n
 
 
 @njit(cache=True, nogil=True)
-def _count_children_of_past(counts, stack, gap, ground, heard, offspring, rng):
-    """What recorded events trigger after the cut-off, the latest first, and all that follows.
+def _children_of_past(events, n, ground, heard, offspring, rng):
+    """Add what recorded events trigger directly, the latest first; the columns and how many.
 
     A run of events shares one stretch of lags, from the youngest's age to the oldest's age when all
     ends. A lag drawn from it for one of them that ends before the cut-off or after the end is not
     meant, and is left out.
     """
-    total = 0
-    last = heard.ago.shape[0]
+    west, south, side, kept, until = (
+        ground.west, ground.south, ground.side, ground.kept, ground.until,
+    )  # fmt: skip
+    ago, x, y, weights, square = heard.ago, heard.x, heard.y, heard.weight, heard.place_cell
+    lag, displacement, shortest = offspring.lag, offspring.displacement, offspring.shortest
+    mix = offspring.mix
+    gap = rng.standard_exponential()
+    last = ago.shape[0]
     while last > 0:
         first = max(last - _RUN, 0)
-        youngest = max(heard.ago[last - 1] - offspring.shortest, 0.0)
-        oldest = max(heard.ago[first] - offspring.shortest + ground.until, 0.0)
-        later = share_later(youngest, offspring.lag)
+        later = share_later(max(ago[last - 1] - shortest, 0.0), lag)
         if later < _FORGOTTEN:
             break
-        beyond = share_later(oldest, offspring.lag)
-        weight = heard.weight[first : last + 1]
-        left = heard.scale * (weight[-1] - weight[0]) * (later - beyond)
+        beyond = share_later(max(ago[first] - shortest + until, 0.0), lag)
+        low, weight = weights[first], weights[last] - weights[first]
+        left = heard.scale * weight * (later - beyond)
         while gap < left:
             left -= gap
             gap = rng.standard_exponential()
-            mark = weight[0] + (weight[-1] - weight[0]) * rng.random()
-            j = first + min(reached(weight, mark), last - first) - 1
+            mark = low + weight * rng.random()
+            j = first + min(reached(weights[first : last + 1], mark), last - first) - 1
             wait = -math.log(later - rng.random() * (later - beyond))
-            t = lag_of(wait, offspring.lag) + offspring.shortest - heard.ago[j]
-            if 0.0 <= t < ground.until:
-                dx, dy = step_away(offspring.displacement, rng)
-                if heard.place_cell > 0.0:
-                    dx += heard.place_cell * (rng.random() - 0.5)
-                    dy += heard.place_cell * (rng.random() - 0.5)
-                kind = _kind_of_child(heard.kind[j], offspring.mix, rng)
-                if _push(stack, 0, t, heard.x[j] + dx, heard.y[j] + dy, kind, ground, rng):
-                    born, gap, stack = _follow(counts, stack, gap, ground, offspring, rng)
-                    total += born
+            t = lag_of(wait, lag) + shortest - ago[j]
+            if 0.0 <= t < until:
+                dx, dy = step_away(displacement, rng)
+                if square > 0.0:
+                    dx += square * (rng.random() - 0.5)
+                    dy += square * (rng.random() - 0.5)
+                cell = _recorded_in(x[j] + dx, y[j] + dy, west, south, side, kept, rng)
+                if cell >= 0:
+                    if n == events.shape[1]:
+                        events = _longer(events)
+                    events[0, n] = t
+                    events[1, n] = x[j] + dx
+                    events[2, n] = y[j] + dy
+                    events[3, n] = _kind_of_child(heard.kind[j], mix, rng)
+                    events[4, n] = cell
+                    n += 1
         gap -= left
         last = first
-    return total
+    return events, n
 
 
 @njit(cache=True, nogil=True)
-def _follow(counts, stack, gap, ground, offspring, rng):
-    """Count the event at the bottom of the stack and all its descendants."""
-    top = 1
-    total = 0
-    while top > 0:
-        top -= 1
-        t, x, y = stack[0, top], stack[1, top], stack[2, top]
-        kind, cell = int(stack[3, top]), int(stack[4, top])
-        total += 1
-        period = reached(ground.begin, t) - 1
-        if period >= 0 and t < ground.end[period]:
-            counts[kind, period, cell] += 1
-        left = offspring.mean[kind]
-        n = offspring.first[kind + 1] - offspring.first[kind]
-        if n > 0:
-            left *= offspring.factor[offspring.first[kind] + int(n * rng.random())]
+def _follow(counts, events, n, ground, offspring, rng):
+    """Count the first n events and all their descendants; how many there are."""
+    west, south, side, kept, until = (
+        ground.west, ground.south, ground.side, ground.kept, ground.until,
+    )  # fmt: skip
+    begin, end = ground.begin, ground.end
+    lag, displacement, shortest = offspring.lag, offspring.displacement, offspring.shortest
+    mean, mix, factor, firsts = offspring.mean, offspring.mix, offspring.factor, offspring.first
+    gap = rng.standard_exponential()
+    j = 0
+    while j < n:
+        t, x, y = events[0, j], events[1, j], events[2, j]
+        kind = int(events[3, j])
+        period = reached(begin, t) - 1
+        if period >= 0 and t < end[period]:
+            counts[kind, period, int(events[4, j])] += 1
+        left = mean[kind]
+        pool = firsts[kind + 1] - firsts[kind]
+        if pool > 0:
+            left *= factor[firsts[kind] + int(pool * rng.random())]
         while gap < left:
             left -= gap
             gap = rng.standard_exponential()
-            when = t + offspring.shortest + lag_of(rng.standard_exponential(), offspring.lag)
-            if when < ground.until:
-                dx, dy = step_away(offspring.displacement, rng)
-                if top == stack.shape[1]:
-                    stack = _twice_as_long(stack)
-                child = _kind_of_child(kind, offspring.mix, rng)
-                if _push(stack, top, when, x + dx, y + dy, child, ground, rng):
-                    top += 1
+            when = t + shortest + lag_of(rng.standard_exponential(), lag)
+            if when < until:
+                dx, dy = step_away(displacement, rng)
+                cell = _recorded_in(x + dx, y + dy, west, south, side, kept, rng)
+                if cell >= 0:
+                    if n == events.shape[1]:
+                        events = _longer(events)
+                    events[0, n] = when
+                    events[1, n] = x + dx
+                    events[2, n] = y + dy
+                    events[3, n] = _kind_of_child(kind, mix, rng)
+                    events[4, n] = cell
+                    n += 1
         gap -= left
-    return total, gap, stack
+        j += 1
+    return n
 
 
 @njit(cache=True, nogil=True)
-def _twice_as_long(stack):
-    more = np.empty((5, 2 * stack.shape[1]))
+def _longer(events):
+    """The same with twice the room."""
+    more = np.empty((5, 2 * events.shape[1]))
     for row in range(5):
-        for k in range(stack.shape[1]):
-            more[row, k] = stack[row, k]
+        for k in range(events.shape[1]):
+            more[row, k] = events[row, k]
     return more
 
 
@@ -208,19 +238,13 @@ def _kind_of_child(kind, mix, rng):
 
 
 @njit(cache=True, nogil=True)
-def _push(stack, top, t, x, y, kind, ground, rng):
-    """Put an event on the stack, if it is recorded at all and before the end."""
-    column = np.floor((x - ground.west) / ground.side)
-    row = np.floor((y - ground.south) / ground.side)
-    ny, nx = ground.kept.shape
-    if not (0 <= column < nx and 0 <= row < ny and t < ground.until):
-        return False
-    kept = ground.kept[int(row), int(column)]
-    if kept < 1.0 and rng.random() >= kept:
-        return False
-    stack[0, top] = t
-    stack[1, top] = x
-    stack[2, top] = y
-    stack[3, top] = kind
-    stack[4, top] = row * nx + column
-    return True
+def _recorded_in(x, y, west, south, side, kept, rng):
+    """The cell in which an event is recorded; -1 if outside, or in the part of a cell outside."""
+    column = np.floor((x - west) / side)
+    row = np.floor((y - south) / side)
+    if not (0 <= column < kept.shape[1] and 0 <= row < kept.shape[0]):
+        return -1
+    share = kept[int(row), int(column)]
+    if share < 1.0 and rng.random() >= share:
+        return -1
+    return int(row) * kept.shape[1] + int(column)
