@@ -88,6 +88,26 @@ def test_an_updated_model_expects_what_one_that_had_all_along_the_same_parameter
     np.testing.assert_allclose(steps.expected_count(WEEK), same, rtol=0, atol=tolerance)
 
 
+def test_several_offences_are_updated_each_by_its_own():
+    rng = np.random.default_rng(3)
+    events = events_of()
+    kinds = np.where(rng.random(len(events)) < 0.6, "Burglary", "Robbery")
+    events = replace(events, table=events.table.assign(offence=kinds))
+    both = {"offences": ("Burglary", "Robbery")}
+    fitted, whole = (fit(events, end=end, **both) for end in (CUT, LATER))
+    moved = fitted.updated(events, end=LATER)
+    same = replace(whole, estimate=fitted.estimate)
+    for offence in both["offences"]:
+        expected = same.of(offence).expected_count(WEEK)
+        np.testing.assert_allclose(
+            moved.of(offence).expected_count(WEEK), expected, rtol=0, atol=1e-3 * expected.max()
+        )
+    other = events.table.assign(offence=np.where(kinds == "Robbery", "Arson", kinds))
+    without = fitted.updated(replace(events, table=other), end=LATER)
+    assert without.later.t.size == (kinds[(events.table["time"] >= CUT) & (
+        events.table["time"] < LATER)] == "Burglary").sum()  # fmt: skip
+
+
 def test_recent_events_count_where_the_cutoff_has_moved_past_them():
     """Ten events in one cell in the last day: theta of each in the following days, near there."""
     burst = np.column_stack([np.linspace(229, 229.9, 10), np.full((10, 2), 1250.0)])
