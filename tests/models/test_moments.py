@@ -147,6 +147,18 @@ def test_in_the_long_run_each_background_event_brings_its_whole_family(lag):
     assert found == pytest.approx(0.1 / 0.6, rel=5e-3)
 
 
+@pytest.mark.parametrize("lag", [ExponentialLag(5.0), PiecewiseConstantLag((0, 0.4), (1,))])
+def test_whole_families_make_the_variance_that_of_a_branching_process(lag):
+    """A family's size has mean 1 / (1 - m) and mean square 1 / (1 - m)^3 (Borel distribution)."""
+    parts, until = Parts(1.0, 0.4, lag, GaussianDisplacement(sd=0.01)), 60.0
+    edges = np.linspace(0, until, 401)
+    background = np.full((400, *GRID.shape), 0.01)
+    by_step = expected_by_step(GRID, NOBODY, parts, edges, background)
+    excess = excess_variance(GRID, parts, edges, by_step, past=NOBODY, periods=[(0.0, until)])
+    mean = by_step.sum(axis=0)[1, 1]
+    assert (mean + excess[0, 1, 1]) / mean == pytest.approx(1 / 0.6**2, rel=0.02)
+
+
 @pytest.mark.parametrize("lag", LAGS, ids=named)
 @pytest.mark.parametrize("shortest", [0.0, 0.7])
 def test_shares_between_steps_are_the_mean_over_starts(lag, shortest):
