@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotspot.errors import StudyError
-from hotspot.study.checks import checked, unknown
+from hotspot.study.models import made
 
 if TYPE_CHECKING:
     from hotspot.models.protocol import Model
 
 QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
-MODEL_KINDS = ("HistoricalRate", "KernelDensity", "ProspectiveMap")
 
 
 @dataclass(frozen=True)
@@ -87,19 +84,7 @@ class StudyModel:
 
     def build(self) -> Model:
         """The model itself; `StudyError` where an option is not one of its kind's."""
-        import hotspot
-
-        model = getattr(hotspot, self.kind)
-        where = f"[[models]] {self.name!r}"
-        parts = {part.name: part for part in dataclasses.fields(model)}
-        for key, value in self.options:
-            if key not in parts:
-                raise StudyError(unknown(where, key, ["name", "kind", *parts]))
-            checked(where, key, value, str(parts[key].type))
-        try:
-            return model(**dict(self.options))
-        except (TypeError, ValueError) as error:
-            raise StudyError(f"{where} cannot be made: {error}") from error
+        return made(f"[[models]] {self.name!r}", self.kind, self.options)
 
 
 @dataclass(frozen=True)

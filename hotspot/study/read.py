@@ -12,8 +12,8 @@ from typing import Any
 
 from hotspot.errors import StudyError
 from hotspot.study.checks import checked, unknown
+from hotspot.study.models import MODEL_KINDS
 from hotspot.study.parts import (
-    MODEL_KINDS,
     Study,
     StudyArea,
     StudyData,

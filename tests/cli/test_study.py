@@ -4,6 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from hotspot import (
+    HistoricalRate,
+    KernelDensity,
+    MapBackground,
+    PowerLawLag,
+    SelfExciting,
+    Stacked,
+)
 from hotspot.errors import StudyError
 from hotspot.study import (
     Study,
@@ -182,3 +190,52 @@ def test_a_region_file_that_cannot_be_read_is_refused(tmp_path, content, said):
     study = parse_study({**SMALLEST, "area": {"region": "a.geojson"}}, folder=tmp_path)
     with pytest.raises(StudyError, match=said):
         load_areas(study)
+
+
+def _model(**table):
+    return parse_study({"data": {"path": "x"}, "models": [table]}).models[0]
+
+
+class TestPartsOfModels:
+    """A model whose options are parts of their own kind, as tables inside its table."""
+
+    def test_a_table_with_a_kind_becomes_that_part(self):
+        model = _model(
+            kind="SelfExciting",
+            window="24 months",
+            lag={"kind": "PowerLawLag", "c": 2.0, "p": 2.5},
+            background={"kind": "MapBackground", "model": {"kind": "HistoricalRate"}},
+            hold=["lag"],
+        ).build()
+        assert model == SelfExciting(
+            background=MapBackground(HistoricalRate()),
+            lag=PowerLawLag(c=2.0, p=2.5),
+            window="24 months",
+            hold=("lag",),
+        )
+
+    def test_a_list_of_tables_becomes_several_parts(self):
+        parts = [{"kind": "HistoricalRate"}, {"kind": "KernelDensity", "bandwidth": 200}]
+        assert _model(kind="Stacked", parts=parts).build() == Stacked(
+            (HistoricalRate(), KernelDensity(bandwidth=200.0))
+        )
+
+    @pytest.mark.parametrize(
+        ("background", "said"),
+        [
+            ({"bandwidth": 200}, "background needs a kind, one of ConstantBackground"),
+            ({"kind": "KernelBackgroun"}, "Did you mean 'KernelBackground'"),
+            ({"kind": "KernelBackground", "bandwith": 2}, "Did you mean 'bandwidth'"),
+            ({"kind": "KernelBackground", "follows_events": True}, "no key 'follows_events'"),
+            ({"kind": "KernelBackground", "background_share": "x"}, "must be a number"),
+            ({"kind": "KernelBackground", "background_share": 2}, "cannot be made"),
+            ("kernel", "background must be a Background"),
+        ],
+    )
+    def test_what_is_no_part_is_refused_by_name(self, background, said):
+        with pytest.raises(StudyError, match=said):
+            _model(kind="SelfExciting", background=background).build()
+
+    def test_a_part_is_no_model(self):
+        with pytest.raises(StudyError, match="has no kind 'KernelBackground'"):
+            _model(kind="KernelBackground")
