@@ -23,6 +23,7 @@ from hotspot.models.self_exciting.likelihood import (
     Parts,
     expected_per_productivity,
     seen_displacement,
+    summed,
     triggered_sums,
 )
 
@@ -57,10 +58,10 @@ def em_step(likelihood: Likelihood, parts: Parts) -> Parts:
     sums, slopes = triggered_sums(record, parts)
     background = parts.background_rate * likelihood.at_events
     scale = parts.productivity / (background + parts.productivity * sums)
-    triggered = float(scale @ sums)
+    triggered = float(summed(sums, scale))
     cut = len(parts.lag.names)
-    by_lag = _lag_total(parts.lag, triggered, slopes[:cut] @ scale)
-    by_displacement = _displacement_total(record, parts, triggered, slopes[cut:] @ scale)
+    by_lag = _lag_total(parts.lag, triggered, summed(slopes[:cut], scale))
+    by_displacement = _displacement_total(record, parts, triggered, summed(slopes[cut:], scale))
     ones = [np.ones(record.t.size)]
 
     def loss(free: FloatArray) -> tuple[float, FloatArray]:

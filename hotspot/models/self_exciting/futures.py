@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from hotspot.grid.cells import Grid
 from hotspot.models.self_exciting.likelihood import Parts
 from hotspot.models.self_exciting.moments import Past, offspring_matrix, spectral_radius
 from hotspot.models.triggering.cascades import drawn_displacement, drawn_lag
+from hotspot.models.triggering.threads import mapped
 
 _REDRAWS = 100
 _MOST_REFUSED = 0.2  # share of redrawn parameters that may be explosive
@@ -170,8 +170,8 @@ def future_counts(
             count_future(out[i], ground, arrivals, heard, offspring, generator)
 
     firsts = range(0, len(members), _AT_ONCE)
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(run, firsts, rng.spawn(len(firsts))))
+    with mapped(workers) as over:
+        list(over(run, firsts, rng.spawn(len(firsts))))
     return out
 
 

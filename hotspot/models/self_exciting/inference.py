@@ -13,7 +13,7 @@ from hotspot._typing import FloatArray
 from hotspot.errors import ConvergenceError, ParameterError, UnknownNameError
 from hotspot.models.self_exciting.climb import maximise
 from hotspot.models.self_exciting.fitted import FittedSelfExciting
-from hotspot.models.self_exciting.likelihood import Likelihood, Parts, triggered_sums
+from hotspot.models.self_exciting.likelihood import Likelihood, Parts, summed, triggered_sums
 from hotspot.models.weights import window_offset
 
 _STRIDE = 0.5  # standard errors between the points of a profile
@@ -260,15 +260,16 @@ def block_scores(fitted: FittedSelfExciting, edges: list[pd.Timestamp]) -> Float
     for k, (begin, end) in enumerate(itertools.pairwise(days)):
         share, lag_slopes = _share_between(record, parts.lag, begin, end)
         background = rate * fitted.background.days(edges[k], edges[k + 1])
-        totals = np.array([weight @ (mass * share) for weight in weights])
+        totals = np.array([summed(weight, mass * share) for weight in weights])
         by_parts = sum(
-            row.sum() * np.concatenate([lag_slopes @ (w * mass), mass_slopes @ (w * share)])
+            row.sum()
+            * np.concatenate([summed(lag_slopes, w * mass), summed(mass_slopes, w * share)])
             for row, w in zip(theta, weights, strict=True)
         )
         by_marks = []
         if record.design is not None:
             own = sum(row.sum() * w for row, w in zip(theta, weights, strict=True))
-            by_marks = record.design.T @ (own * mass * share)
+            by_marks = summed(record.design.T, own * mass * share)
         expected.append(
             np.concatenate([background, np.ravel(theta * totals[:, None]), by_parts, by_marks])
         )

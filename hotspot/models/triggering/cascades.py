@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from hotspot.models.parts import lag as lags
 from hotspot.models.parts.base import SharedSteps
 from hotspot.models.parts.displacement import Displacement
 from hotspot.models.parts.lag import Lag
+from hotspot.models.triggering.threads import mapped
 
 _SHARES = 16  # fixed, so that chance does not depend on the number of threads
 _FEW = 4096
@@ -138,8 +138,8 @@ def simulate_cascade(
     # Neighbours in the order given may be neighbours in time: every share gets some of all.
     n = given.shape[1]
     shares = [np.arange(k, n, _SHARES) for k in range(_SHARES)] if n > _FEW else [np.arange(n)]
-    with ThreadPoolExecutor(workers) as pool:
-        grown = list(pool.map(grow, shares, rng.spawn(len(shares))))
+    with mapped(workers) as over:
+        grown = list(over(grow, shares, rng.spawn(len(shares))))
     return _gathered(grown, shares, after, region)
 
 

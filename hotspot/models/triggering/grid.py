@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from hotspot._numba.spread_gather import (
     sweep_tile,
 )
 from hotspot._typing import FloatArray, IntArray
+from hotspot.models.triggering.threads import mapped
 
 _TILE_HEIGHTS = (64, 32, 16)  # an event may touch two tiles at most: no lower than NODES
 _ENOUGH_TILES = 8
@@ -86,8 +87,8 @@ def lattice_sums(
         S, and its derivatives with respect to decay and sigma.
     """
     lattice = lay_lattice(events, decay, sigma)
-    with ThreadPoolExecutor(workers) as pool:
-        members, starts, corners = _deal(events, lattice, pool)
+    with mapped(workers) as over:
+        members, starts, corners = _deal(events, lattice, over)
         part = np.empty((3 if moments else 1, members.size))
 
         def sweep(tiles: IntArray) -> None:
@@ -96,7 +97,7 @@ def lattice_sums(
                 tile = (int(corners[k, 0]), int(corners[k, 1]), lattice.tiling[2])
                 sweep_tile(events, members[a:b], lattice.geometry, tile, part[:, a:b])
 
-        list(pool.map(sweep, _shares(np.diff(starts))))
+        list(over(sweep, _shares(np.diff(starts))))
     total = np.zeros((part.shape[0], events.shape[1]))
     add_members(members, part, total)
     total *= 2.0 * SPACING**2 / math.pi
@@ -108,7 +109,7 @@ def lattice_sums(
 
 
 def _deal(
-    events: FloatArray, lattice: Lattice, pool: ThreadPoolExecutor
+    events: FloatArray, lattice: Lattice, over: Callable
 ) -> tuple[IntArray, IntArray, IntArray]:
     """Members of each tile that has any, where each tile's begin, and each tile's first node."""
     columns, rows, height = lattice.tiling
@@ -123,7 +124,7 @@ def _deal(
         def count(piece):
             return count_members(*piece, place, lattice.tiling)
 
-        counts = np.array(list(pool.map(count, pieces)))
+        counts = np.array(list(over(count, pieces)))
         # Tile by tile, and within a tile piece by piece, so that time order is kept.
         ends = counts.T.cumsum().reshape(counts.T.shape).T
         slots = ends - counts
@@ -133,7 +134,7 @@ def _deal(
             list_members(*piece, place, lattice.tiling, first, slot, members)
 
         begins = slots[0].copy()
-        list(pool.map(fill, pieces, cuts, slots))
+        list(over(fill, pieces, cuts, slots))
         tiles = np.flatnonzero(counts.sum(axis=0))
         starts = np.append(begins[tiles], members.size)
     corners = np.column_stack([tiles % columns * TILE_COLUMNS, tiles // columns * height])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from hotspot._numba.near_events import list_near
 from hotspot._numba.trigger_pairs import sum_pairs
 from hotspot._typing import FloatArray, IntArray
 from hotspot.models.parts.coded import CodedPart
+from hotspot.models.triggering.threads import mapped
 
 _SHARES = 64
 _CHUNK = 1 << 17
@@ -127,8 +128,8 @@ def pair_sums(
     # Every event is in one piece, so that threads never write to one place.
     result = np.zeros((rows, events.shape[1]))
     squares = deal(events, reach[1])
-    with ThreadPoolExecutor(workers) as pool:
-        numbers, starts, members = _lists(squares, pool)
+    with mapped(workers) as over:
+        numbers, starts, members = _lists(squares, over)
         own, near = squares.own.ravel()[numbers], squares.near.ravel()[numbers]
         share_of_time = _share_of_time(events, reach[0])
         spans = _spans(own, near, share_of_time)
@@ -147,11 +148,11 @@ def pair_sums(
             sum_pairs(rowwise, members, laid, share, *shapes, reach, result)
 
         work = _looked_at(own, near, share_of_time, spans) + 4.0 * near * spans**2
-        list(pool.map(fill, _shares(np.repeat(work / spans**2, spans**2))))
+        list(over(fill, _shares(np.repeat(work / spans**2, spans**2))))
     return result
 
 
-def _lists(squares: Squares, pool: ThreadPoolExecutor) -> tuple[IntArray, IntArray, IntArray]:
+def _lists(squares: Squares, over: Callable) -> tuple[IntArray, IntArray, IntArray]:
     """Squares that hold events, where the list of each begins, and the lists."""
     home, columns = squares.home, squares.columns
     shape = squares.own.shape
@@ -170,7 +171,7 @@ def _lists(squares: Squares, pool: ThreadPoolExecutor) -> tuple[IntArray, IntArr
     def fill(piece, first, slot):
         list_near(piece, columns, first, slot, members)
 
-    list(pool.map(fill, pieces, cuts, slots))
+    list(over(fill, pieces, cuts, slots))
     return numbers, starts, members
 
 
