@@ -34,7 +34,6 @@ from hotspot import (
     Model,
     SelfExciting,
     Stacked,
-    StackedBackground,
     compare,
     count_events,
     hit_rate,
@@ -140,10 +139,12 @@ def remembered(model, city_name: str) -> Remembered:  # noqa: ARG001 - a city's 
     return Remembered(model)
 
 
-def background_of(model, city: City):
-    """A map as background, refreshed as often as forecasts are made."""
-    if isinstance(model, Stacked):
-        return StackedBackground(tuple(background_of(part, city) for part in model.parts))
+def background_of(model: Model, city: City) -> MapBackground:
+    """A map as background, refreshed as often as forecasts are made.
+
+    A stack keeps the weights that its own forecasts earned, without triggering: what triggering
+    then adds, it adds to the very map that it is compared with.
+    """
     return MapBackground(remembered(model, city.name), refresh="7 days")
 
 
@@ -279,7 +280,7 @@ def weekly_maps(models: dict, city: City, weeks: pd.IntervalIndex) -> xr.Dataset
     """Each model's map for each week, from all that was recorded before it."""
     maps = {}
     for name, model in models.items():
-        rate_before = rates_of(model, city.events, city.grid)
+        rate_before = remembered(model, city.name).rates(city.events, city.grid)
         maps[name] = [
             rate_before(week.left)[0] for week in tqdm(weeks, str(name), disable=None, leave=False)
         ]
@@ -289,8 +290,8 @@ def weekly_maps(models: dict, city: City, weeks: pd.IntervalIndex) -> xr.Dataset
 def triggered_maps(fitted, model, city: City, weeks: pd.IntervalIndex) -> list[np.ndarray]:
     """Expected counts of a self-exciting model over a map, its lag and displacement as fitted.
 
-    Rates and weights are estimated anew every 13 weeks; in between they are kept, while the
-    recorded events and the background's maps move on.
+    Rates are estimated anew every 13 weeks; in between they are kept, while the recorded events
+    and the background's map move on.
     """
     spec = SelfExciting(
         background=background_of(model, city),
@@ -301,18 +302,15 @@ def triggered_maps(fitted, model, city: City, weeks: pd.IntervalIndex) -> list[n
         shortest_lag=city.shortest_lag,
         coarse_places=True,
     )
-    parts = model.parts if isinstance(model, Stacked) else (model,)
-    rates = [remembered(part, city.name).rates(city.events, city.grid) for part in parts]
+    rate_before = remembered(model, city.name).rates(city.events, city.grid)
     even = city.grid.inside_area / city.grid.inside_area.sum()
     maps = []
     for i, week in enumerate(weeks):
         if i and i % REFIT == 0:
             fitted = spec.fit(city.events, city.grid, end=week.left)
-        shares = np.array([rate_before(week.left)[0] for rate_before in rates])
-        shares /= shares.sum(axis=(1, 2), keepdims=True)
-        share = np.tensordot(fitted.background.parameters.get("weights", [1.0]), shares, axes=1)
+        rate, _ = rate_before(week.left)
         # As MapBackground does it: a hundredth is spread evenly.
-        share = 0.99 * share / share.sum() + 0.01 * even
+        share = 0.99 * rate / rate.sum() + 0.01 * even
         now = fitted.updated(city.events, end=week.left)
         now = replace(now, background=replace(fitted.background, cell_share=share))
         maps.append(now.expected_count(weeks[i : i + 1]).to_numpy()[0])

@@ -226,9 +226,7 @@ def likeliest_weights(densities: FloatArray, chance: FloatArray) -> FloatArray:
     """
     weights = np.full(len(densities), 1 / len(densities))
     for _ in range(_ROUNDS):
-        owed = weights[:, None] * densities
-        owed *= chance / owed.sum(axis=0)
-        new = owed.sum(axis=1) / chance.sum()
+        new = weights * (densities @ (chance / (weights @ densities))) / chance.sum()
         moved = np.abs(new - weights).max()
         weights = new
         if moved < _SETTLED:
