@@ -49,7 +49,9 @@ BLOCK = 4  # weeks that the bootstrap draws together
 REFIT = 13  # weeks after which a self-exciting model is fitted anew; its maps are new each week
 EVEN_SHARES = (0.01, 0.03, 0.05, 0.08, 0.12, 0.2, 0.35, 0.5)
 BANDWIDTHS = (100.0, 150.0, 250.0, 500.0)
-DISPLACEMENTS = (50.0, 100.0, 200.0, 400.0)
+# Between centres of 250 m squares no less can be told: the density of one of 50 m would sum to 1.07
+# over the squares, and the likelihood would take the excess for triggering.
+DISPLACEMENTS = (100.0, 200.0, 400.0)
 LONG_RUN, DENSITY = "long-run count", "kernel density"
 STATIC, RECENT = "static stack", "stack with recent maps"
 OVER = "self-exciting over "
