@@ -16,6 +16,7 @@ from hotspot.models.self_exciting.likelihood import (
     Likelihood,
     Parts,
     Record,
+    seen_displacement,
     triggered_sums,
 )
 from hotspot.models.triggering.mass_inside import MassInside
@@ -190,9 +191,20 @@ def test_the_density_between_squares_is_the_mean_over_both():
         assert found / lag == pytest.approx(drawn, rel=0.02)
 
 
-def test_gradient_and_em_between_squares_are_those_of_differences(rows):
+@pytest.mark.parametrize("sd", [1.0, 50.0, 90.0, 400.0])
+def test_the_density_between_squares_sums_to_1_over_the_lattice(sd):
+    """Without its scale it would be 1.15 at worst, and the excess would pass for triggering."""
+    record = replace(record_of(np.array([[1.0, 1000.0, 1000.0]])), place_cell=250.0)
+    seen = seen_displacement(record, GaussianDisplacement(sd))
+    centre = 250.0 * np.arange(-20, 21)
+    apart = np.hypot(*np.meshgrid(centre, centre))
+    assert seen.scale * seen.density.value(apart).sum() * 250.0**2 == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("cell", [200.0, 700.0])
+def test_gradient_and_em_between_squares_are_those_of_differences(rows, cell):
     likelihood = likelihood_of(rows, history_days=30.0)
-    likelihood = replace(likelihood, record=replace(likelihood.record, place_cell=200.0))
+    likelihood = replace(likelihood, record=replace(likelihood.record, place_cell=cell))
     gradient = likelihood.value_and_gradient(PARTS)[1]
     for k, step in enumerate(1e-3 * np.eye(4)):
         up, down = (likelihood.value(PARTS.with_vector(PARTS.vector + s * step)) for s in (1, -1))

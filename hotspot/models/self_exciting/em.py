@@ -114,14 +114,17 @@ def _displacement_total(record, parts: Parts, triggered: float, slopes: FloatArr
     """The same of h."""
     if isinstance(parts.displacement, SharedSteps):
         return _steps_total(parts.displacement, triggered, slopes)
-    # By log sd, as seen: (sum of squared distances) / sd² - 2 S.
-    seen, by_true = seen_displacement(record, parts.displacement)
-    squares = (slopes[0] / by_true + 2 * triggered) * seen.sd**2
+    # By log sd, as seen: (sum of squared distances) / sd² - 2 S, and what the scale adds.
+    seen = seen_displacement(record, parts.displacement)
+    plain = (slopes[0] - seen.scale_by_log_sd * triggered) / seen.by_log_sd
+    squares = (plain + 2 * triggered) * seen.density.sd**2
 
     def total(moved: Displacement):
-        there, by_sd = seen_displacement(record, moved)
-        value = -2 * triggered * np.log(there.sd) - 0.5 * squares / there.sd**2
-        return value, np.array([(squares / there.sd**2 - 2 * triggered) * by_sd])
+        there = seen_displacement(record, moved)
+        sd = there.density.sd
+        value = triggered * np.log(there.scale) - 2 * triggered * np.log(sd) - 0.5 * squares / sd**2
+        slope = (squares / sd**2 - 2 * triggered) * there.by_log_sd
+        return value, np.array([slope + triggered * there.scale_by_log_sd])
 
     return total
 

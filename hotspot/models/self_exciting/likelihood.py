@@ -315,53 +315,51 @@ def triggered_sums(
     Only events of positive `weight` (m,), by default all, are heard.
     """
     roll = record.roll
-    seen, chain = _seen(record, parts)
+    seen = seen_displacement(record, parts.displacement)
     found = triggered_intensity(
         roll.t,
         record.x[roll.event],
         record.y[roll.event],
         productivity=roll.share if weight is None else roll.share * weight[roll.event],
         lag=parts.lag,
-        displacement=seen,
+        displacement=seen.density,
         derivatives=slopes,
         workers=record.workers,
     )
     sums = roll.averaged(found.intensity)
-    derivatives = (
-        np.stack([roll.averaged(row) for row in found.derivatives]) * chain[:, None]
-        if slopes
-        else np.empty((0, record.n))
-    )
+    slopes_of = [roll.averaged(row) for row in found.derivatives] if slopes else []
+    rows = np.stack([sums, *slopes_of])
     if roll.astray is not None:
         factor = None if weight is None else weight[roll.astray.source]
-        change = _put_right(record, parts.lag, seen, factor)
-        sums = np.maximum(sums + change[0], 0.0)
-        derivatives += change[1:] * chain[:, None] if slopes else 0.0
-    return sums, derivatives
+        rows += _put_right(record, parts.lag, seen.density, factor)[: len(rows)]
+        rows[0] = np.maximum(rows[0], 0.0)
+    if not slopes:
+        return rows[0] * seen.scale, np.empty((0, record.n))
+    return rows[0] * seen.scale, seen.rows(len(parts.lag.names), rows[0], rows[1:])
 
 
 def recorded_offspring(record: Record, parts: Parts, share: FloatArray) -> FloatArray:
     """Sum over later events of `share` (n,) times the density of being triggered by each; (m,)."""
     roll = record.roll
-    seen, _ = _seen(record, parts)
+    seen = seen_displacement(record, parts.displacement)
     heard = offspring_totals(
         roll.t,
         record.x[roll.event],
         record.y[roll.event],
         weights=roll.spread(share),
         lag=parts.lag,
-        displacement=seen,
+        displacement=seen.density,
         workers=record.workers,
     )
     total = np.bincount(roll.event, roll.share * heard, record.t.size)
     if roll.astray is not None:
         astray = roll.astray
-        amount = astray.total(parts.lag.value(astray.lag)) * seen.value(astray.distance)
+        amount = astray.total(parts.lag.value(astray.lag)) * seen.density.value(astray.distance)
         padded = np.concatenate([np.zeros(record.first), share])
         other = astray.source != astray.heard_by
         gained = padded[astray.source] * other - padded[astray.heard_by]
         total += np.bincount(astray.source, amount * gained, record.t.size)
-    return total
+    return total * seen.scale
 
 
 def _put_right(record: Record, lag: Lag, seen: Displacement, weight: FloatArray | None):
@@ -376,22 +374,55 @@ def _put_right(record: Record, lag: Lag, seen: Displacement, weight: FloatArray 
     return np.stack([astray.moved(row, record.t.size)[record.first :] for row in rows])
 
 
-def seen_displacement(record: Record, displacement: Displacement) -> tuple[Displacement, float]:
-    """The displacement between squares, and the derivative of its log sd by that of the true.
+@dataclass(frozen=True)
+class Seen:
+    """A displacement as places show it.
 
-    Two places known only to a square of side a differ by an error of variance a² / 6 along each
-    axis: the density between centres is, but for its shape, the mean over both squares.
+    Attributes
+    ----------
+    density : Displacement
+        Between the places as they are known.
+    scale : float
+        What the density is multiplied by.
+    by_log_sd, scale_by_log_sd : float
+        Derivatives of the logarithms of the density's sd, and of the scale, by that of the true sd.
     """
-    if record.place_cell == 0 or not isinstance(displacement, GaussianDisplacement):
-        return displacement, 1.0
-    sd = float(np.hypot(displacement.sd, record.place_cell / np.sqrt(6)))
-    return GaussianDisplacement(sd), (displacement.sd / sd) ** 2
+
+    density: Displacement
+    scale: float = 1.0
+    by_log_sd: float = 1.0
+    scale_by_log_sd: float = 0.0
+
+    def rows(self, lag_names: int, sums: FloatArray, slopes: FloatArray) -> FloatArray:
+        """Sums, and derivatives by the vectors, of the density become those of what is seen."""
+        moved = slopes.copy()
+        if self.scale_by_log_sd or self.by_log_sd != 1.0:
+            moved[lag_names] = moved[lag_names] * self.by_log_sd + sums * self.scale_by_log_sd
+        return moved * self.scale
 
 
-def _seen(record: Record, parts: Parts) -> tuple[Displacement, FloatArray]:
-    seen, by_true = seen_displacement(record, parts.displacement)
-    chain = np.repeat([1.0, by_true], [len(parts.lag.names), len(parts.displacement.names)])
-    return seen, chain
+def seen_displacement(record: Record, displacement: Displacement) -> Seen:
+    r"""The displacement between squares of side a, if that is all that places tell.
+
+    Two places known only to a square differ by an error of variance a² / 6 along each axis: the
+    density between centres is, but for its shape, the mean over both squares. It is divided by
+    its sum over the lattice of squares, which by Poisson's formula is
+
+    .. math:: \Bigl( 1 + 2 \sum_{m > 0} e^{-2 \pi^2 m^2 s^2 / a^2} \Bigr)^2, \qquad
+       s^2 = \sigma^2 + a^2 / 6
+
+    and 1.15 at worst, so that no more is triggered between squares than between places.
+    """
+    side = record.place_cell
+    if side == 0 or not isinstance(displacement, GaussianDisplacement):
+        return Seen(displacement)
+    sd = float(np.hypot(displacement.sd, side / np.sqrt(6)))
+    by_log_sd = (displacement.sd / sd) ** 2
+    m = np.arange(1.0, 4.0)
+    powers = -2 * (np.pi * m * sd / side) ** 2
+    whole = 1 + 2 * np.exp(powers).sum()
+    growth = 2 * (2 * np.exp(powers) * 2 * powers).sum() / whole  # of the log of the square
+    return Seen(GaussianDisplacement(sd), whole**-2, by_log_sd, -growth * by_log_sd)
 
 
 def expected_per_productivity(

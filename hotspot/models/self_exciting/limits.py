@@ -78,6 +78,8 @@ def limits_of(
 ) -> Limits:
     """Lowest and highest value of each number of ``parts.vector``, and what to say there."""
     days, metres = shortest_scales(window.events)
+    # Nor do squares tell more than they are wide, however exact the places were.
+    metres = max(metres, likelihood.record.place_cell / np.sqrt(6))
     west, south, east, north = window.grid.region.bounds
     size = 0.5 * float(np.hypot(east - west, north - south))
     longest = likelihood.record.end / 2

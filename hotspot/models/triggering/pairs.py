@@ -16,8 +16,10 @@ from hotspot.models.parts.coded import CodedPart
 from hotspot.models.triggering.threads import mapped
 
 _SHARES = 64
+_LEAST_WORK = 1.0e5  # pairs looked at: less in a share is not worth handing it out
 _CHUNK = 1 << 17
 _SPANS = np.arange(1, 9)  # pieces along the side of a square
+_FEW = 2000  # events of which there are too few pairs to look for the best pieces
 _PER_SQUARE = 4  # events; more squares would only cost memory
 # Measured cost of a pair looked at, and of one event seen in looking for a piece's neighbours.
 _SECONDS_PER_PAIR = 5.0e-10
@@ -84,13 +86,15 @@ def _spans(own: IntArray, near: IntArray, share_of_time: float) -> IntArray:
     """Pieces along each square's side, of the least estimated cost."""
     least = np.full(own.size, np.inf)
     best = np.ones(own.size, np.int64)
+    if own.sum() < _FEW:
+        return best
     for span in _SPANS:
         looked = _looked_at(own, near, share_of_time, span)
         cost = looked * _SECONDS_PER_PAIR + near * (span**2 * _SECONDS_PER_LOOK)
         best[cost < least] = span
         np.minimum(cost, least, out=least)
     # A few large squares must still make work enough for several threads.
-    if own.size and own.sum() >= _SHARES * 16:
+    if own.size:
         best = np.maximum(best, min(math.isqrt(_SHARES // own.size), int(_SPANS[-1])))
     return best
 
@@ -178,6 +182,7 @@ def _lists(squares: Squares, over: Callable) -> tuple[IntArray, IntArray, IntArr
 def _shares(work: FloatArray) -> list[tuple[int, int]]:
     """Runs of pieces with about equal work, fixed by the events alone."""
     done = np.cumsum(work)
-    cuts = np.searchsorted(done, np.linspace(0, done[-1], _SHARES + 1)[1:-1], side="left") + 1
+    shares = int(np.clip(done[-1] / _LEAST_WORK, 1, _SHARES))
+    cuts = np.searchsorted(done, np.linspace(0, done[-1], shares + 1)[1:-1], side="left") + 1
     cuts = np.unique(np.concatenate([[0], cuts, [work.size]]))
     return list(itertools.pairwise(cuts.tolist()))
