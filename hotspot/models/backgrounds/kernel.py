@@ -150,7 +150,7 @@ class KernelBackground:
 
     def _cell_share(self, window, region, chance, bandwidth) -> FloatArray:
         grid = window.grid
-        kept = np.maximum(region.at(bandwidth)[0], _LEAST_MASS)
+        kept = np.maximum(region.worked_out(bandwidth)[0], _LEAST_MASS)
         mass = mass_in_cells(
             window.points, (grid.x, grid.y), bandwidth=bandwidth, weights=chance / kept
         )
@@ -187,7 +187,7 @@ def _others(
     window: WindowEvents, region: RegionMass, chance: FloatArray, bandwidth: float
 ) -> FloatArray:
     """Density of the other events at each event, integrating to 1 over the region; per m²."""
-    weight = chance / np.maximum(region.at(bandwidth)[0], _LEAST_MASS)
+    weight = chance / np.maximum(region.worked_out(bandwidth)[0], _LEAST_MASS)
     sums = _sums_over_others(window.points, weight, bandwidth)
     return sums / (2 * math.pi * bandwidth**2 * chance.sum())
 

@@ -126,7 +126,9 @@ def require_finite(days: FloatArray, x: FloatArray, y: FloatArray) -> None:
 
 def require_enough(points: FloatArray, start: pd.Timestamp, cutoff: pd.Timestamp) -> None:
     """Refuse a window with too few events, or too few places, to tell anything from."""
-    places = len(np.unique(points, axis=0))
+    places = len(np.unique(points[:_LEAST_EVENTS], axis=0))
+    if places < _LEAST_EVENTS // 2:
+        places = len(np.unique(points, axis=0))
     if len(points) < _LEAST_EVENTS or places < _LEAST_EVENTS // 2:
         raise TooFewEventsError(
             f"{len(points)} events in {places} distinct places lie between {start:%Y-%m-%d} and "

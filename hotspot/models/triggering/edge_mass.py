@@ -144,11 +144,12 @@ class RegionMass:
         if node not in self.laid:
             while len(self.laid) >= max(4, _MOST_KEPT // (16 * len(self.points) + 1)):
                 del self.laid[next(iter(self.laid))]
-            mass, by_log_sd = self._worked_out(math.exp(node * _NODES_APART))
+            mass, by_log_sd = self.worked_out(math.exp(node * _NODES_APART))
             self.laid[node] = mass, _NODES_APART * by_log_sd
         return self.laid[node]
 
-    def _worked_out(self, sd: float) -> tuple[FloatArray, FloatArray]:
+    def worked_out(self, sd: float) -> tuple[FloatArray, FloatArray]:
+        """The same without nodes: for an `sd` that is asked for once."""
         per_metre = 1 / (SPACING * sd)
         corners = np.concatenate([self.begin, self.end])
         low = corners.min(axis=0)
