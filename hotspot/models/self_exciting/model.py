@@ -45,7 +45,7 @@ from hotspot.models.self_exciting.resolution import RESOLUTION_DAYS, require_exa
 from hotspot.models.triggering.mass_inside import MassInside
 from hotspot.models.weights import cutoff_of, window_offset
 
-_ONE_RUN_ABOVE = 20_000
+_ONE_RUN_ABOVE = 5_000
 
 
 @dataclass(frozen=True)
