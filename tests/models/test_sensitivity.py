@@ -57,6 +57,10 @@ def test_a_background_that_is_too_poor_is_a_row_with_its_reason():
     assert "background is too poor" in table["refused"]["constant"]
     assert table.loc["constant"].drop("refused").isna().all()
     assert table["refused"]["as given"] == ""
+    text = SelfExciting().fit(clustered, GRID).summary(sensitivity=table)
+    assert "beside others" in text
+    assert f"{table['branching_ratio']['as given']:.3f}  [" in text
+    assert "refused: " in text
 
 
 def test_a_model_that_explains_the_whole_record_is_not_given_a_map_of_nothing(even):

@@ -427,10 +427,12 @@ class FittedSelfExciting:
         # A number of days holds an instant to some nanoseconds only.
         return (self.window_start + pd.Timedelta(days=self.record.end)).round("us")
 
-    def summary(self, *, level: float = 0.9) -> str:
-        """The estimates with their standard errors and bounds, and what the fit gained."""
+    def summary(self, *, level: float = 0.9, sensitivity: pd.DataFrame | None = None) -> str:
+        """The estimates with errors and bounds, what the fit gained; and, if it is given, the table
+        of :func:`hotspot.background_sensitivity`.
+        """
         require_level(level)
-        return summary_of(self, level)
+        return summary_of(self, level, sensitivity)
 
     @property
     def estimates(self) -> list[ScaledEstimate]:

@@ -10,10 +10,14 @@ from hotspot._typing import FloatArray
 from hotspot.models.self_exciting.likelihood import Likelihood, Parts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hotspot.models.self_exciting.fitted import FittedSelfExciting
 
 
-def summary_of(fitted: FittedSelfExciting, level: float) -> str:
+def summary_of(
+    fitted: FittedSelfExciting, level: float, sensitivity: pd.DataFrame | None = None
+) -> str:
     """The estimates with their standard errors and bounds, and what the fit gained."""
     from scipy.special import ndtri
 
@@ -39,10 +43,29 @@ def summary_of(fitted: FittedSelfExciting, level: float) -> str:
         *([f"  given, not estimated: {', '.join(fitted.held)}"] if fitted.held else []),
         f"  shortest lag {fitted.record.shortest_lag:g} days; times by {fitted.time_resolution}, "
         f"places to {fitted.record.place_cell:g} m",
-        "  The branching ratio depends on the background: report it with another beside it "
-        "(background_sensitivity).",
+        "  The branching ratio depends on the background"
+        + (
+            ": report it with another beside it (background_sensitivity)."
+            if sensitivity is None
+            else ", here beside others:"
+        ),
+        *([] if sensitivity is None else _beside(sensitivity)),
     ]
     return "\n".join(lines)
+
+
+def _beside(sensitivity: pd.DataFrame) -> list[str]:
+    width = max(len(str(name)) for name in sensitivity.index) + 2
+    return [
+        f"    {row.Index:<{width}}"
+        + (
+            f"refused: {row.refused}"
+            if row.refused
+            else f"{row.branching_ratio:.3f}  [{row.low:.3f}, {row.high:.3f}], "
+            f"{row.gain_over_background:+.4f} nats an event over it, in sample"
+        )
+        for row in sensitivity.itertuples()
+    ]
 
 
 def branching_ratio_error(likelihood: Likelihood, parts: Parts, covariance: FloatArray) -> float:
