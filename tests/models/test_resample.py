@@ -109,6 +109,22 @@ def test_marks_intervals_and_coarse_times_are_those_of_the_record(events):
     assert (made["time"] == made["time"].dt.floor("D")).all()
 
 
+def test_marks_multiply_what_simulated_events_trigger():
+    """One in two events triggers four times as much: without that a third of the events is gone."""
+    rng = np.random.default_rng(8)
+    rows = branching_process(rng, background=2.0, days=300.0, theta=0.5)
+    events = as_events(rows, days=300.0)
+    premises = np.where(np.arange(len(rows)) % 2 == 0, "shop", "home")
+    events = replace(events, table=events.table.assign(premises=premises))
+    fitted = replace(CONSTANT, marks=("premises",)).fit(events, GRID)
+    parts = fitted.estimate.parts._replace(productivity=0.2, marks=np.array([np.log(4.0)]))
+    marked = replace(fitted, estimate=replace(fitted.estimate, parts=parts))
+    made = [len(simulate_record(marked, events, rng=rng)) - marked.record.first for _ in range(20)]
+    # B days / (1 - mean θ), with θ of .2 and .8 in equal parts; the border takes some.
+    expected = parts.background_rate * 250.0 / (1 - 0.5)
+    assert 0.82 * expected < np.mean(made) < 1.02 * expected
+
+
 def test_the_bootstrap_scatters_as_the_standard_errors_say(events, fitted):
     """The model is right and the background known: 30 refits against the information."""
     draws = parametric_bootstrap(

@@ -165,6 +165,29 @@ def test_a_cutoff_in_another_time_zone_is_the_same_instant(rows):
     assert here.log_likelihood == there.log_likelihood
 
 
+def test_the_band_of_a_fitted_lag_is_the_delta_method_s(fitted):
+    """By hand: by log rate, the log of the density ω e^(-ω u) changes by 1 - ω u."""
+    rate = fitted.estimate.parts.lag.rate
+    error = np.sqrt(fitted.estimate.covariance[2, 2])
+    days = np.array([0.0, 1.0, 20.0])
+    curve = fitted.lag_curve(days, level=0.9)
+    np.testing.assert_allclose(curve["density"], rate * np.exp(-rate * days))
+    reach = np.exp(1.6449 * error * np.abs(1 - rate * days))
+    np.testing.assert_allclose(curve["high"], curve["density"] * reach, rtol=1e-4)
+    np.testing.assert_allclose(curve["low"], curve["density"] / reach, rtol=1e-4)
+
+
+def test_the_band_of_a_displacement_is_the_delta_method_s(fitted):
+    """By log σ, the log of e^(-r²/2σ²) / 2πσ² changes by r²/σ² - 2."""
+    sd = fitted.estimate.parts.displacement.sd
+    metres = np.array([0.0, 100.0, 500.0])
+    curve = fitted.displacement_curve(metres, level=0.9)
+    change = np.abs(metres**2 / sd**2 - 2) * np.sqrt(fitted.estimate.covariance[3, 3])
+    np.testing.assert_allclose(np.log(curve["high"] / curve["density"]), 1.6449 * change, rtol=1e-4)
+    with pytest.raises(ParameterError, match="finite numbers, 0 or more"):
+        fitted.displacement_curve(np.array([-1.0]))
+
+
 def test_the_summary_says_what_was_estimated(fitted):
     text = fitted.summary()
     assert f"{fitted.branching_ratio:.4g}" in text
