@@ -1,0 +1,164 @@
+"""The climb to the highest likelihood, on few months first; what cannot be told is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from hotspot._typing import FloatArray
+from hotspot.errors import ConvergenceError
+from hotspot.models.endemic_epidemic.counts_likelihood import CountLikelihood
+from hotspot.models.endemic_epidemic.month_lags import FreeLags, Lags
+from hotspot.models.endemic_epidemic.neighbours import Decay, HeldDecay
+from hotspot.models.maximise import Maximum, maximise
+
+_GONE = 1e-4  # share of the expected count below which a term says nothing
+_NO_SHARE = 1e-3  # of a lag or a half-life
+_FAR = 2.5  # a logarithm so far from where the climb began has run away
+_START = {"endemic": 0.65, "own": 0.05, "near": 0.2}
+_START_OVERDISPERSION = 0.5
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the mean is made of; terms drop out where the record says nothing about them."""
+
+    half_lives: tuple[float, ...]
+    own: Lags | None
+    near: Lags | None
+    decay: Decay
+    overdispersed: bool
+    strength: float | None = None
+    """Held here; None to estimate it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Climbed:
+    """Where a climb ended."""
+
+    structure: Structure
+    likelihood: CountLikelihood
+    maximum: Maximum
+    findings: tuple[str, ...] = field(default_factory=tuple)
+
+
+def climb(
+    structure: Structure, likelihood_of: Callable[[Structure, int], CountLikelihood], *, step: int
+) -> Climbed:
+    """Maximise, leaving out one by one what the record cannot tell.
+
+    Parameters
+    ----------
+    structure : Structure
+        To begin with.
+    likelihood_of : callable
+        Takes a structure, and takes every so many months.
+    step : int
+        Every how many months the first climb takes; its top is where the next begins.
+
+    Raises
+    ------
+    ConvergenceError
+        If there is no peak and nothing is left to leave out.
+    """
+    findings: list[str] = []
+    while True:
+        try:
+            start = None
+            for every in sorted({step, 1}, reverse=True):
+                likelihood = likelihood_of(structure, every)
+                start = starting_point(likelihood) if start is None else start
+                maximum = maximise(likelihood, [start])
+                start = maximum.theta
+            return Climbed(structure, likelihood, maximum, tuple(findings))
+        except ConvergenceError as error:
+            plainer = plainer_structure(structure, likelihood, _highest(error.trace, start))
+            if plainer is None:
+                raise
+            structure, finding = plainer
+            findings.append(finding)
+
+
+def starting_point(likelihood: CountLikelihood) -> FloatArray:
+    """Where a climb begins: shares of the count that terms often have."""
+    theta = []
+    for term in likelihood.terms:
+        theta += [np.log(_START.get(term.name, 0.1))] + [0.0] * (len(term.columns) - 1)
+        theta += list(term.drive.vector)
+    if likelihood.group is not None:
+        theta += [np.log(_START_OVERDISPERSION)] * (int(likelihood.group.max()) + 1)
+    return np.array(theta, float)
+
+
+def plainer_structure(
+    structure: Structure, likelihood: CountLikelihood, theta: FloatArray
+) -> tuple[Structure, str] | None:
+    """The structure without what has vanished or run away at `theta`, and a finding that says so."""
+    means = [part.sum() for part in likelihood.parts(theta)]
+    for term, mean in zip(likelihood.terms[1:], means[1:], strict=True):
+        if mean < _GONE * sum(means):
+            said = "the cell's own past months" if term.name == "own" else "past months near by"
+            return replace(structure, **{term.name: None}), f"Nothing is owed to {said}."
+    vectors = dict(zip((t.name for t in likelihood.terms), likelihood.split(theta), strict=True))
+    for name in ("own", "near"):
+        lags = getattr(structure, name)
+        if lags is not None and (fewer := _fewer_lags(lags, vectors[name][1])) is not None:
+            finding = f"Of {name} lags {lags.months} only {fewer.months} have a share."
+            return replace(structure, **{name: fewer}), finding
+    fewer = _fewer_half_lives(structure.half_lives, vectors["endemic"][1])
+    if fewer is not None:
+        finding = f"Of half-lives {structure.half_lives} only {fewer} have a share."
+        return replace(structure, half_lives=fewer), finding
+    if structure.overdispersed and theta[-1] < -9:
+        return replace(structure, overdispersed=False), "No overdispersion was seen: Poisson."
+    return _held(structure, likelihood, vectors)
+
+
+def _held(structure: Structure, likelihood, vectors) -> tuple[Structure, str] | None:
+    """A shape that the likelihood does not settle stays as given; decay first."""
+    runs = {}
+    if structure.near is not None and len(structure.decay.names):
+        moved = vectors["near"][1][: len(structure.decay.names)] - structure.decay.vector
+        runs["decay"] = np.abs(moved).max()
+    if structure.strength is None:
+        endemic = likelihood.terms[0].drive
+        runs["strength"] = abs(vectors["endemic"][1][0] - endemic.vector[0]) - 1.0
+    far = max(runs, key=lambda name: runs[name], default=None)
+    if far is None:
+        return None
+    if far == "decay" or runs[far] < _FAR and "decay" in runs:
+        finding = f"How far near offences count could not be told; held at {structure.decay}."
+        return replace(structure, decay=HeldDecay(structure.decay)), finding
+    log_strength = float(np.clip(vectors["endemic"][1][0], -5.0, 5.0))
+    finding = f"The strength of the prior could not be told; held at {np.exp(log_strength):.3g}."
+    return replace(structure, strength=float(np.exp(log_strength))), finding
+
+
+def _fewer_lags(lags: Lags, vector: FloatArray) -> FreeLags | None:
+    if not lags.names:
+        return None
+    shares = lags.with_vector(vector[len(vector) - len(lags.names) :]).shares()
+    kept = shares > _NO_SHARE
+    if isinstance(lags, FreeLags):
+        return None if kept.all() else FreeLags(tuple(np.array(lags.months)[kept].tolist()))
+    # A one-parameter law ends on its bound only where all but the first have gone.
+    return FreeLags((1,)) if shares[0] > 1 - _NO_SHARE else None
+
+
+def _fewer_half_lives(half_lives: tuple[float, ...], vector: FloatArray) -> tuple | None:
+    if len(half_lives) == 1:
+        return None
+    odds = np.exp(np.concatenate([[0.0], vector[len(vector) - len(half_lives) + 1 :]]))
+    kept = odds / odds.sum() > _NO_SHARE
+    return None if kept.all() else tuple(np.array(half_lives)[kept].tolist())
+
+
+def _highest(trace, start: FloatArray) -> FloatArray:
+    """The highest point of a trace, or of traces."""
+    points = []
+    for entry in trace or []:
+        points += [entry] if isinstance(entry, tuple) else list(entry)
+    points = [point for point in points if np.isfinite(point[1])]
+    return max(points, key=lambda point: point[1])[0] if points else start

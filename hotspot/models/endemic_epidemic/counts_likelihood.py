@@ -1,0 +1,398 @@
+r"""The log-likelihood of monthly counts that have causes of their own and echoes of the past.
+
+.. math:: \mu_{tu} = \sum_k e^{x_{ktu}^T \beta_k} \, d_{ktu}(\vartheta_k), \qquad
+    N_{tu} \sim \text{Poisson}(\mu_{tu}) \;\text{or}\; \text{NegBin}(\mu_{tu},\,
+    \mu_{tu} + \psi_u \mu_{tu}^2)
+
+Each term k of the mean is a drive d (an exposure; or what was recorded in past months, here or near
+by, with weights that parameters move) times a log-linear factor. This is the family of R's
+``surveillance::hhh4`` (Held, Höhle & Hofmann 2005; Meyer & Held 2014).
+
+References
+----------
+Held, L., Höhle, M., & Hofmann, M. (2005). A statistical framework for the analysis of multivariate
+infectious disease surveillance counts. Statistical Modelling, 5, 187-199.
+https://doi.org/10.1191/1471082X05st098oa
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from scipy.special import gammaln
+
+from hotspot._numba.count_likelihood import count_curvatures, count_log_likelihood, count_slopes
+from hotspot._typing import BoolArray, FloatArray, IntArray
+from hotspot.models.endemic_epidemic.month_lags import Lags
+from hotspot.models.endemic_epidemic.neighbours import Spread
+
+_BLOCK = 50_000  # month-units in one product of matrices
+_STEP = 1e-4  # of a shape's parameter, to difference the score
+
+
+class Drive(Protocol):
+    """What a term's log-linear factor multiplies."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def vector(self) -> FloatArray: ...
+    @property
+    def bounds(self) -> FloatArray: ...
+    def value(self, vector: FloatArray) -> FloatArray:
+        """The drive, (times, units)."""
+        ...
+
+    def slopes(self, vector: FloatArray) -> list[FloatArray]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class KnownDrive:
+    """A drive with nothing to estimate, such as an exposure; (times, units)."""
+
+    values: FloatArray
+
+    names = ()
+    vector = np.empty(0)
+    bounds = np.empty((0, 2))
+
+    def value(self, vector: FloatArray) -> FloatArray:
+        """The values."""
+        return self.values
+
+    def slopes(self, vector: FloatArray) -> list[FloatArray]:
+        """None."""
+        return []
+
+
+@dataclass(frozen=True, eq=False)
+class PastCounts:
+    r"""What was recorded before: :math:`\sum_l f_l \sum_{u'} w_{u'u} N_{u',t-l}`.
+
+    Attributes
+    ----------
+    history : (months, units) float64
+        Counts of the months that are needed.
+    at : (times, lags) int64
+        Which row of the history lies each lag before each time.
+    spread : Spread
+    lags : Lags
+    """
+
+    history: FloatArray
+    at: IntArray
+    spread: Spread
+    lags: Lags
+    _last: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each number of `vector` is: the spread's, then the lags'."""
+        return (*self.spread.names, *self.lags.names)
+
+    @property
+    def vector(self) -> FloatArray:
+        """Where a fit begins."""
+        return np.concatenate([self.spread.vector, self.lags.vector])
+
+    @property
+    def bounds(self) -> FloatArray:
+        """Lowest and highest value of each number of `vector` that still makes sense."""
+        return np.concatenate([self.spread.bounds, self.lags.bounds])
+
+    def value(self, vector: FloatArray) -> FloatArray:
+        """The weighted sum; (times, units)."""
+        place, lags = self._split(vector)
+        return self._summed(self._heard(place, slopes=False)[0], lags.shares())
+
+    def slopes(self, vector: FloatArray) -> list[FloatArray]:
+        """Its slopes along each number of `vector`."""
+        place, lags = self._split(vector)
+        spread, slopes = self._heard(place, slopes=True)
+        found = [self._summed(slope, lags.shares()) for slope in slopes]
+        return found + [self._summed(spread, shares) for shares in lags.share_slopes()]
+
+    def _split(self, vector: FloatArray) -> tuple[FloatArray, Lags]:
+        n_place = len(self.spread.names)
+        return vector[:n_place], self.lags.with_vector(vector[n_place:])
+
+    def _heard(self, place: FloatArray, *, slopes: bool) -> tuple[FloatArray, list | None]:
+        """Sums over units, and their slopes; kept, since only some moves are moves in place."""
+        known = self._last.get(place.tobytes())
+        if known is None or (slopes and known[1] is None):
+            self._last.clear()
+            spread = self.spread
+            known = (
+                spread.with_slopes(self.history, place)
+                if slopes
+                else (spread.of(self.history, place), None)
+            )
+            self._last[place.tobytes()] = known
+        return known
+
+    def _summed(self, spread: FloatArray, shares: FloatArray) -> FloatArray:
+        total = np.zeros((len(self.at), spread.shape[1]))
+        for share, rows in zip(shares, self.at.T, strict=True):
+            if share != 0.0:
+                total += share * spread[rows]
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """One term of the mean.
+
+    Attributes
+    ----------
+    name : str
+    columns : tuple of arrays
+        Each broadcasts to (times, units).
+    column_names : tuple of str
+    drive : Drive
+    """
+
+    name: str
+    columns: tuple[FloatArray, ...]
+    column_names: tuple[str, ...]
+    drive: Drive
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each of the term's parameters is: coefficients, then the drive's."""
+        return tuple(f"{self.name} {name}" for name in (*self.column_names, *self.drive.names))
+
+    def factor(self, coefficients: FloatArray) -> FloatArray:
+        """The log-linear factor; broadcasts to (times, units)."""
+        predictor = np.zeros((1, 1))
+        for coefficient, column in zip(coefficients, self.columns, strict=True):
+            predictor = predictor + coefficient * column
+        return np.exp(predictor)
+
+
+@dataclass(eq=False)
+class _State:
+    """What the likelihood knows at one vector of parameters."""
+
+    key: bytes
+    factors: list[FloatArray]
+    drives: list[FloatArray]
+    mean: FloatArray
+    slopes: list[list[FloatArray]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CountLikelihood:
+    """Counts and the terms of their mean, ready to judge parameters.
+
+    The parameters are one flat vector in the order of `names`: of each term the coefficients and
+    then the drive's; then the logarithm of each overdispersion.
+
+    Attributes
+    ----------
+    counts : (times, units) float64
+        NaN where nothing was recorded.
+    terms : tuple of Term
+    group : (units,) int64 or None
+        Which overdispersion each unit has, from 0; None for Poisson counts.
+    """
+
+    counts: FloatArray
+    terms: tuple[Term, ...]
+    group: IntArray | None = None
+    _last: list = field(default_factory=list, repr=False)  # a climb asks thrice at each vector
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each parameter is."""
+        names = [name for term in self.terms for name in term.names]
+        many = self._n_groups > 1
+        return (*names, *(f"log overdispersion{f' {k}' * many}" for k in range(self._n_groups)))
+
+    @property
+    def is_shape(self) -> BoolArray:
+        """Which parameters belong to a drive."""
+        flags = []
+        for term in self.terms:
+            flags += [False] * len(term.columns) + [True] * len(term.drive.names)
+        return np.array(flags + [False] * self._n_groups, bool)
+
+    def log_likelihood(self, theta: FloatArray) -> float:
+        """Log-likelihood of the parameters; -inf where a mean overflows or a bound is passed."""
+        if self._out_of_bounds(theta):
+            return -np.inf
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            mean = self._at(theta).mean
+            value = count_log_likelihood(self.counts, mean, self._overdispersion(theta)).sum()
+        value -= np.nansum(gammaln(self.counts + 1)) if np.isfinite(value) else 0.0
+        return float(value) if np.isfinite(value) else -np.inf
+
+    def score(self, theta: FloatArray) -> FloatArray:
+        """Slope of the log-likelihood along each parameter; (k,)."""
+        psi = self._overdispersion(theta)
+        slope, along_psi = count_slopes(self.counts, self._at(theta).mean, psi)
+        total = np.zeros(len(theta) - self._n_groups)
+        for rows, jacobian in self._blocks(theta):
+            total += jacobian @ slope[rows].ravel()
+        return np.concatenate([total, self._by_group(psi * along_psi)])
+
+    def expected_information(self, theta: FloatArray) -> FloatArray:
+        """Fisher information of the terms' parameters; of overdispersion, the observed."""
+        psi, mean = self._overdispersion(theta), self._at(theta).mean
+        weight = np.zeros(mean.shape)
+        np.divide(1.0, mean * (1 + psi * mean), where=(mean > 0), out=weight)
+        weight[np.isnan(self.counts)] = 0.0
+        information = np.diag(np.ones(len(theta)))
+        size = len(theta) - self._n_groups
+        information[:size, :size] = self._weighted_square(theta, weight)
+        if self._n_groups:
+            # Its expectation has no closed form. The observed may be negative far from the top.
+            curve = -self._psi_curvature(theta)
+            information[size:, size:] = np.diag(np.maximum(np.abs(curve), 1e-3))
+        return information
+
+    def observed_information(self, theta: FloatArray) -> FloatArray:
+        """Curvature of the log-likelihood, turned round; (k, k).
+
+        Exact for coefficients and overdispersion, by differences of the score for drives.
+        """
+        theta = np.asarray(theta, float)
+        information = self._exact_information(theta)
+        for k in np.flatnonzero(self.is_shape):
+            aside = _STEP * (np.arange(theta.size) == k)
+            row = (self.score(theta - aside) - self.score(theta + aside)) / (2 * _STEP)
+            information[k], information[:, k] = row, row
+        return information
+
+    def mean(self, theta: FloatArray) -> FloatArray:
+        """Expected counts; (times, units)."""
+        return self._at(np.asarray(theta, float)).mean
+
+    def parts(self, theta: FloatArray) -> list[FloatArray]:
+        """Each term's part of the expected counts; (times, units)."""
+        state = self._at(np.asarray(theta, float))
+        return [
+            factor * drive for factor, drive in zip(state.factors, state.drives, strict=True)
+        ]
+
+    def split(self, theta: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+        """Coefficients and drive's parameters of each term."""
+        found, at = [], 0
+        for term in self.terms:
+            middle, end = at + len(term.columns), at + len(term.names)
+            found.append((theta[at:middle], theta[middle:end]))
+            at = end
+        return found
+
+    def overdispersion(self, theta: FloatArray) -> FloatArray:
+        """Overdispersion of each unit; 0 for Poisson counts."""
+        return self._overdispersion(np.asarray(theta, float))
+
+    @property
+    def _n_groups(self) -> int:
+        return 0 if self.group is None else int(self.group.max()) + 1
+
+    def _overdispersion(self, theta: FloatArray) -> FloatArray:
+        if self.group is None:
+            return np.zeros(self.counts.shape[1])
+        return np.exp(theta[-self._n_groups :])[self.group]
+
+    def _by_group(self, of_units: FloatArray) -> FloatArray:
+        if self.group is None:
+            return np.empty(0)
+        return np.bincount(self.group, of_units, self._n_groups)
+
+    def _at(self, theta: FloatArray) -> _State:
+        key = theta.tobytes()
+        if self._last and self._last[0].key == key:
+            return self._last[0]
+        self._last.clear()
+        factors, drives, mean = [], [], np.zeros(self.counts.shape)
+        for term, (coefficients, shape) in zip(self.terms, self.split(theta), strict=True):
+            factors.append(term.factor(coefficients))
+            drives.append(term.drive.value(shape))
+            mean += factors[-1] * drives[-1]
+        self._last.append(_State(key, factors, drives, mean))
+        return self._last[0]
+
+    def _blocks(self, theta: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+        """Slopes of the mean along each parameter, some months at a time; (k, months x units)."""
+        state = self._at(theta)
+        if state.slopes is None:
+            state.slopes = [
+                term.drive.slopes(shape)
+                for term, (_, shape) in zip(self.terms, self.split(theta), strict=True)
+            ]
+        times, units = self.counts.shape
+        step = max(1, _BLOCK // units)
+        for first in range(0, times, step):
+            rows = slice(first, min(first + step, times))
+            found = []
+            for term, factor, drive, slopes in zip(
+                self.terms, state.factors, state.drives, state.slopes, strict=True
+            ):
+                factor = np.broadcast_to(factor, (times, units))[rows]
+                part = factor * drive[rows]
+                found += [part * np.broadcast_to(x, (times, units))[rows] for x in term.columns]
+                found += [factor * slope[rows] for slope in slopes]
+            yield rows, np.array(found).reshape(len(found), -1)
+
+    def _weighted_square(self, theta: FloatArray, weight: FloatArray) -> FloatArray:
+        return sum(
+            (jacobian * weight[rows].ravel()) @ jacobian.T for rows, jacobian in self._blocks(theta)
+        )
+
+    def _psi_curvature(self, theta: FloatArray) -> FloatArray:
+        psi, mean = self._overdispersion(theta), self._at(theta).mean
+        _, along = count_slopes(self.counts, mean, psi)
+        _, _, curve = count_curvatures(self.counts, mean, psi)
+        return self._by_group(psi**2 * curve + psi * along)
+
+    def _exact_information(self, theta: FloatArray) -> FloatArray:
+        """All but what a drive's parameters share in."""
+        psi, mean = self._overdispersion(theta), self._at(theta).mean
+        slope, _ = count_slopes(self.counts, mean, psi)
+        curvature, cross, _ = count_curvatures(self.counts, mean, psi)
+        size = theta.size - self._n_groups
+        information = np.zeros((theta.size, theta.size))
+        information[:size, :size] = -self._weighted_square(theta, curvature)
+        self._subtract_own_curvature(theta, slope, information)
+        if self._n_groups:
+            for rows, jacobian in self._blocks(theta):
+                by_unit = jacobian.reshape(size, -1, psi.size) * (cross[rows] * psi)
+                by_unit = by_unit.sum(axis=1)
+                for k in range(size):
+                    information[k, size:] -= self._by_group(by_unit[k])
+            information[size:, :size] = information[:size, size:].T
+            information[size:, size:] = -np.diag(self._psi_curvature(theta))
+        return information
+
+    def _subtract_own_curvature(self, theta, slope, information) -> None:
+        """What a term's mean curves along its own coefficients."""
+        at = 0
+        for term, part in zip(self.terms, self.parts(theta), strict=True):
+            weight = slope * part
+            for i, one in enumerate(term.columns):
+                weighted = weight * one
+                for j, other in enumerate(term.columns[: i + 1]):
+                    value = _broadcast_sum(weighted, other)
+                    information[at + i, at + j] -= value
+                    if i != j:
+                        information[at + j, at + i] -= value
+            at += len(term.names)
+
+    def _out_of_bounds(self, theta: FloatArray) -> bool:
+        for term, (_, shape) in zip(self.terms, self.split(theta), strict=True):
+            low, high = term.drive.bounds.T
+            if ((shape < low) | (shape > high)).any():
+                return True
+        return bool((np.abs(theta[len(theta) - self._n_groups :]) > 25).any())
+
+
+def _broadcast_sum(weighted: FloatArray, column: FloatArray) -> float:
+    """Sum of a product without laying the column out in full."""
+    if column.shape[1] == 1:
+        return float(weighted.sum(axis=1) @ np.broadcast_to(column[:, 0], weighted.shape[0]))
+    return float(np.einsum("tu,tu->", weighted, np.broadcast_to(column, weighted.shape)))
