@@ -12,6 +12,7 @@ from numba import njit
 from hotspot._numba import FASTMATH
 
 _FEW = 1e-2  # below this ψμ closed forms lose digits to cancellation, and their series do not
+_COLUMNS = 2048  # as many as stay close to the processor
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -133,6 +134,41 @@ def count_curvatures(count, mean, overdispersion):
                     j += 1.0
                 along_psi[u] += mu**3 * _chance_curvature(x) + y * (mu * below) ** 2
     return curvature, cross, along_psi
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def weighted_square(rows, weight):
+    r"""Products of rows, :math:`\sum_i w_i J_{ai} J_{bi}`, some columns at a time.
+
+    A library's matrix product would take threads of its own, which models fitted side by side have
+    none to spare for.
+
+    Parameters
+    ----------
+    rows : (k, n) float64
+    weight : (n,) float64
+
+    Returns
+    -------
+    (k, k) float64
+    """
+    k, n = rows.shape
+    out = np.zeros((k, k))
+    scaled = np.empty(_COLUMNS)
+    for first in range(0, n, _COLUMNS):
+        last = min(first + _COLUMNS, n)
+        for a in range(k):
+            for i in range(first, last):
+                scaled[i - first] = weight[i] * rows[a, i]
+            for b in range(a + 1):
+                total = 0.0
+                for i in range(first, last):
+                    total += scaled[i - first] * rows[b, i]
+                out[a, b] += total
+    for a in range(k):
+        for b in range(a):
+            out[b, a] = out[a, b]
+    return out
 
 
 @njit(cache=True, nogil=True, inline="always", fastmath=FASTMATH)

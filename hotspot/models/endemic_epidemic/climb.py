@@ -66,12 +66,15 @@ def climb(
     findings: list[str] = []
     while True:
         try:
-            start = None
-            for every in sorted({step, 1}, reverse=True):
-                likelihood = likelihood_of(structure, every)
-                start = starting_point(likelihood) if start is None else start
-                maximum = maximise(likelihood, [start])
-                start = maximum.theta
+            likelihood = likelihood_of(structure, step)
+            start = starting_point(likelihood)
+            maximum = maximise(likelihood, [start])
+            if step > 1:
+                few, likelihood, start = likelihood, likelihood_of(structure, 1), maximum.theta
+                more = likelihood.counts.shape[0] / few.counts.shape[0]
+                beyond = more * (maximum.observed - maximum.expected)
+                maximum = maximise(_NearTop(likelihood, beyond), [start])
+                maximum = _with_exact_curvature(likelihood, maximum)
             return Climbed(structure, likelihood, maximum, tuple(findings))
         except ConvergenceError as error:
             plainer = plainer_structure(structure, likelihood, _highest(error.trace, start))
@@ -79,6 +82,47 @@ def climb(
                 raise
             structure, finding = plainer
             findings.append(finding)
+
+
+@dataclass(frozen=True, eq=False)
+class _NearTop:
+    """A likelihood that climbs by nearly its true curvature.
+
+    What the observed information has beyond the expected is that of fewer months, scaled up.
+    """
+
+    likelihood: CountLikelihood
+    beyond: FloatArray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.likelihood.names
+
+    def log_likelihood(self, theta: FloatArray) -> float:
+        return self.likelihood.log_likelihood(theta)
+
+    def score(self, theta: FloatArray) -> FloatArray:
+        return self.likelihood.score(theta)
+
+    def expected_information(self, theta: FloatArray) -> FloatArray:
+        expected = self.likelihood.expected_information(theta)
+        known = expected + self.beyond
+        return known if np.linalg.eigvalsh(known)[0] > 0 else expected
+
+    def observed_information(self, theta: FloatArray) -> FloatArray:
+        return self.expected_information(theta)
+
+
+def _with_exact_curvature(likelihood: CountLikelihood, maximum: Maximum) -> Maximum:
+    """The same point with its own curvature, which must be a peak's."""
+    observed = likelihood.observed_information(maximum.theta)
+    if np.linalg.eigvalsh(observed)[0] <= 0:
+        raise ConvergenceError(
+            f"The climb ended at a log-likelihood of {maximum.log_likelihood:.6g} that is no peak: "
+            "some direction still rises or is flat. Take fewer half-lives or lags.",
+            maximum.trace,
+        )
+    return replace(maximum, observed=observed)
 
 
 def starting_point(likelihood: CountLikelihood) -> FloatArray:
@@ -95,7 +139,7 @@ def starting_point(likelihood: CountLikelihood) -> FloatArray:
 def plainer_structure(
     structure: Structure, likelihood: CountLikelihood, theta: FloatArray
 ) -> tuple[Structure, str] | None:
-    """The structure without what has vanished or run away at `theta`, and a finding that says so."""
+    """The structure without what has vanished or run away at `theta`, and what was found."""
     means = [part.sum() for part in likelihood.parts(theta)]
     for term, mean in zip(likelihood.terms[1:], means[1:], strict=True):
         if mean < _GONE * sum(means):
@@ -128,7 +172,7 @@ def _held(structure: Structure, likelihood, vectors) -> tuple[Structure, str] | 
     far = max(runs, key=lambda name: runs[name], default=None)
     if far is None:
         return None
-    if far == "decay" or runs[far] < _FAR and "decay" in runs:
+    if far == "decay" or (runs[far] < _FAR and "decay" in runs):
         finding = f"How far near offences count could not be told; held at {structure.decay}."
         return replace(structure, decay=HeldDecay(structure.decay)), finding
     log_strength = float(np.clip(vectors["endemic"][1][0], -5.0, 5.0))

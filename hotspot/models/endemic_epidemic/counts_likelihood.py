@@ -24,12 +24,17 @@ from typing import Protocol
 import numpy as np
 from scipy.special import gammaln
 
-from hotspot._numba.count_likelihood import count_curvatures, count_log_likelihood, count_slopes
+from hotspot._numba.count_likelihood import (
+    count_curvatures,
+    count_log_likelihood,
+    count_slopes,
+    weighted_square,
+)
 from hotspot._typing import BoolArray, FloatArray, IntArray
 from hotspot.models.endemic_epidemic.month_lags import Lags
 from hotspot.models.endemic_epidemic.neighbours import Spread
 
-_BLOCK = 50_000  # month-units in one product of matrices
+_BLOCK = 30_000  # month-units in one product of matrices
 _STEP = 1e-4  # of a shape's parameter, to difference the score
 
 
@@ -59,11 +64,11 @@ class KnownDrive:
     vector = np.empty(0)
     bounds = np.empty((0, 2))
 
-    def value(self, vector: FloatArray) -> FloatArray:
+    def value(self, vector: FloatArray) -> FloatArray:  # noqa: ARG002 - the protocol's
         """The values."""
         return self.values
 
-    def slopes(self, vector: FloatArray) -> list[FloatArray]:
+    def slopes(self, vector: FloatArray) -> list[FloatArray]:  # noqa: ARG002 - the protocol's
         """None."""
         return []
 
@@ -106,12 +111,12 @@ class PastCounts:
     def value(self, vector: FloatArray) -> FloatArray:
         """The weighted sum; (times, units)."""
         place, lags = self._split(vector)
-        return self._summed(self._heard(place, slopes=False)[0], lags.shares())
+        return self._summed(self._heard(place)[0], lags.shares())
 
     def slopes(self, vector: FloatArray) -> list[FloatArray]:
         """Its slopes along each number of `vector`."""
         place, lags = self._split(vector)
-        spread, slopes = self._heard(place, slopes=True)
+        spread, slopes = self._heard(place)
         found = [self._summed(slope, lags.shares()) for slope in slopes]
         return found + [self._summed(spread, shares) for shares in lags.share_slopes()]
 
@@ -119,19 +124,13 @@ class PastCounts:
         n_place = len(self.spread.names)
         return vector[:n_place], self.lags.with_vector(vector[n_place:])
 
-    def _heard(self, place: FloatArray, *, slopes: bool) -> tuple[FloatArray, list | None]:
+    def _heard(self, place: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
         """Sums over units, and their slopes; kept, since only some moves are moves in place."""
-        known = self._last.get(place.tobytes())
-        if known is None or (slopes and known[1] is None):
+        key = place.tobytes()
+        if key not in self._last:
             self._last.clear()
-            spread = self.spread
-            known = (
-                spread.with_slopes(self.history, place)
-                if slopes
-                else (spread.of(self.history, place), None)
-            )
-            self._last[place.tobytes()] = known
-        return known
+            self._last[key] = self.spread.with_slopes(self.history, place)
+        return self._last[key]
 
     def _summed(self, spread: FloatArray, shares: FloatArray) -> FloatArray:
         total = np.zeros((len(self.at), spread.shape[1]))
@@ -181,6 +180,8 @@ class _State:
     drives: list[FloatArray]
     mean: FloatArray
     slopes: list[list[FloatArray]] | None = None
+    score: FloatArray | None = None
+    information: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,27 +232,11 @@ class CountLikelihood:
 
     def score(self, theta: FloatArray) -> FloatArray:
         """Slope of the log-likelihood along each parameter; (k,)."""
-        psi = self._overdispersion(theta)
-        slope, along_psi = count_slopes(self.counts, self._at(theta).mean, psi)
-        total = np.zeros(len(theta) - self._n_groups)
-        for rows, jacobian in self._blocks(theta):
-            total += jacobian @ slope[rows].ravel()
-        return np.concatenate([total, self._by_group(psi * along_psi)])
+        return self._summed(np.asarray(theta, float)).score
 
     def expected_information(self, theta: FloatArray) -> FloatArray:
         """Fisher information of the terms' parameters; of overdispersion, the observed."""
-        psi, mean = self._overdispersion(theta), self._at(theta).mean
-        weight = np.zeros(mean.shape)
-        np.divide(1.0, mean * (1 + psi * mean), where=(mean > 0), out=weight)
-        weight[np.isnan(self.counts)] = 0.0
-        information = np.diag(np.ones(len(theta)))
-        size = len(theta) - self._n_groups
-        information[:size, :size] = self._weighted_square(theta, weight)
-        if self._n_groups:
-            # Its expectation has no closed form. The observed may be negative far from the top.
-            curve = -self._psi_curvature(theta)
-            information[size:, size:] = np.diag(np.maximum(np.abs(curve), 1e-3))
-        return information
+        return self._summed(np.asarray(theta, float)).information
 
     def observed_information(self, theta: FloatArray) -> FloatArray:
         """Curvature of the log-likelihood, turned round; (k, k).
@@ -273,9 +258,7 @@ class CountLikelihood:
     def parts(self, theta: FloatArray) -> list[FloatArray]:
         """Each term's part of the expected counts; (times, units)."""
         state = self._at(np.asarray(theta, float))
-        return [
-            factor * drive for factor, drive in zip(state.factors, state.drives, strict=True)
-        ]
+        return [factor * drive for factor, drive in zip(state.factors, state.drives, strict=True)]
 
     def split(self, theta: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
         """Coefficients and drive's parameters of each term."""
@@ -317,8 +300,36 @@ class CountLikelihood:
         self._last.append(_State(key, factors, drives, mean))
         return self._last[0]
 
+    def _summed(self, theta: FloatArray) -> _State:
+        """The state with score and expected information, from one pass through the slopes."""
+        state = self._at(theta)
+        if state.score is not None:
+            return state
+        psi, mean = self._overdispersion(theta), state.mean
+        slope, along_psi = count_slopes(self.counts, mean, psi)
+        weight = np.zeros(mean.shape)
+        np.divide(1.0, mean * (1 + psi * mean), where=(mean > 0), out=weight)
+        weight[np.isnan(self.counts)] = 0.0
+        size = len(theta) - self._n_groups
+        total, information = np.zeros(size), np.eye(len(theta))
+        square = np.zeros((size, size))
+        for rows, jacobian in self._blocks(theta):
+            total += jacobian @ slope[rows].ravel()
+            square += weighted_square(jacobian, weight[rows].ravel())
+        information[:size, :size] = square
+        if self._n_groups:
+            # Its expectation has no closed form. The observed may be negative far from the top.
+            curve = np.abs(self._psi_curvature(theta))
+            information[size:, size:] = np.diag(np.maximum(curve, 1e-3))
+        state.score = np.concatenate([total, self._by_group(psi * along_psi)])
+        state.information = information
+        return state
+
     def _blocks(self, theta: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
-        """Slopes of the mean along each parameter, some months at a time; (k, months x units)."""
+        """Slopes of the mean along each parameter, some months at a time; (k, months x units).
+
+        Each block is laid where the one before it was.
+        """
         state = self._at(theta)
         if state.slopes is None:
             state.slopes = [
@@ -326,22 +337,29 @@ class CountLikelihood:
                 for term, (_, shape) in zip(self.terms, self.split(theta), strict=True)
             ]
         times, units = self.counts.shape
-        step = max(1, _BLOCK // units)
+        step = min(max(1, _BLOCK // units), times)
+        laid = np.empty((len(theta) - self._n_groups, step, units))
         for first in range(0, times, step):
             rows = slice(first, min(first + step, times))
-            found = []
+            height, k = rows.stop - first, 0
             for term, factor, drive, slopes in zip(
                 self.terms, state.factors, state.drives, state.slopes, strict=True
             ):
                 factor = np.broadcast_to(factor, (times, units))[rows]
                 part = factor * drive[rows]
-                found += [part * np.broadcast_to(x, (times, units))[rows] for x in term.columns]
-                found += [factor * slope[rows] for slope in slopes]
-            yield rows, np.array(found).reshape(len(found), -1)
+                for column in term.columns:
+                    column = np.broadcast_to(column, (times, units))[rows]
+                    np.multiply(part, column, out=laid[k, :height])
+                    k += 1
+                for slope in slopes:
+                    np.multiply(factor, slope[rows], out=laid[k, :height])
+                    k += 1
+            yield rows, laid[:, :height].reshape(k, -1)
 
     def _weighted_square(self, theta: FloatArray, weight: FloatArray) -> FloatArray:
         return sum(
-            (jacobian * weight[rows].ravel()) @ jacobian.T for rows, jacobian in self._blocks(theta)
+            weighted_square(jacobian, weight[rows].ravel())
+            for rows, jacobian in self._blocks(theta)
         )
 
     def _psi_curvature(self, theta: FloatArray) -> FloatArray:

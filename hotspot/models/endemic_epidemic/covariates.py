@@ -15,12 +15,13 @@ from hotspot.models.log_linear import LogLinear
 # Words in the name of a column that may not explain where offences are recorded: protected
 # characteristics (Equality Act 2010), deprivation (its index holds recorded crime), and
 # enforcement, which follows the police rather than offences.
-REFUSED = (
-    "age disability disabled ethnic ethnicity race racial religion faith muslim christian jewish "
-    "sex gender male female sexual orientation pregnancy maternity marriage marital nationality "
-    "birth migrant black white asian mixed bame deprivation deprived imd idaci idaopi income "
-    "benefit unemployment stop search arrest"
-).split()
+_WORDS = """
+    age disability disabled ethnic ethnicity race racial religion faith muslim christian jewish
+    sex gender male female sexual orientation pregnancy maternity marriage marital nationality
+    birth migrant black white asian mixed bame deprivation deprived imd idaci idaopi income
+    benefit benefits unemployment stop search arrest arrests
+"""
+REFUSED = frozenset(_WORDS.split())
 
 
 def require_permitted(names: tuple[str, ...]) -> None:
@@ -32,7 +33,7 @@ def require_permitted(names: tuple[str, ...]) -> None:
     """
     for name in names:
         words = set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", str(name)).lower()))
-        if found := sorted(words & set(REFUSED)):
+        if found := sorted(words & REFUSED):
             raise ParameterError(
                 f"'{name}' looks like a protected characteristic, a measure of deprivation or of "
                 f"enforcement ('{found[0]}'), and a model of recorded offences here takes none: it "

@@ -28,21 +28,25 @@ _SURE = 8.0  # by how many standard deviations it must rise for a new list
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """Exposure of each unit, as it was known at each of several times.
+    """Exposure of each unit, as it was known at the time.
 
     Attributes
     ----------
     kind : {"map points", "area"}
-    values : (versions, units) float64
-        Map points, or areas relative to the mean; all positive. The last is known at the cut-off.
+    monthly : (months + 1, units) float32
+        Map points, or areas relative to the mean, known before each month of the record; the last
+        row is known at the cut-off. All positive.
+    yearly : (versions, units) float64
+        The same every 12 months back from the cut-off.
     version : (months,) int64
-        Which of them was known when each month of the record had ended.
+        The latest of `yearly` that was known when each month of the record had ended.
     new_list_at : int or None
         The month from which points are of another list; None if there is but one.
     """
 
     kind: str
-    values: FloatArray
+    monthly: np.ndarray
+    yearly: FloatArray
     version: IntArray
     new_list_at: int | None = None
 
@@ -50,9 +54,9 @@ class Exposure:
 def area_exposure(past: MonthCounts, area: FloatArray) -> Exposure:
     """The area of each cell inside the region, relative to the mean."""
     area = area.ravel()[past.cells]
-    return Exposure(
-        "area", (area / area.mean())[None], np.zeros(len(past.months), np.int64)
-    )
+    relative = (area / area.mean())[None]
+    monthly = np.broadcast_to(relative.astype(np.float32), (len(past.months) + 1, area.size))
+    return Exposure("area", monthly, relative, np.zeros(len(past.months), np.int64))
 
 
 def map_point_exposure(past: MonthCounts, area: FloatArray) -> Exposure:
@@ -74,16 +78,14 @@ def map_point_exposure(past: MonthCounts, area: FloatArray) -> Exposure:
     unit = np.zeros(first.size, np.int64)
     unit[point] = past.unit
     area = area.ravel()[past.cells]
+    monthly = _known_before(first, unit, len(past.months), area)
     looks = np.arange(len(past.months), begin, -_REFRESH)[::-1]
-    values = np.array([_known(first, unit, look, area) for look in looks])
     ended = np.arange(1, len(past.months) + 1)
     version = np.maximum(np.searchsorted(looks, ended, side="right") - 1, 0)
-    return Exposure("map points", values, version, changed)
+    return Exposure("map points", monthly, monthly[looks].astype(float), version, changed)
 
 
-def new_point_share(
-    point: IntArray, month: IntArray, n_months: int
-) -> tuple[FloatArray, IntArray]:
+def new_point_share(point: IntArray, month: IntArray, n_months: int) -> tuple[FloatArray, IntArray]:
     """Share of each month's events on points not used before, and the number of its events."""
     first = np.full(point.max() + 1, n_months)
     np.minimum.at(first, point, month)
@@ -111,14 +113,22 @@ def new_list(share: FloatArray, number: IntArray) -> int | None:
 
 def list_change_words(exposure: Exposure, months: pd.IntervalIndex) -> str:
     """The finding that a new list came into use, for a warning and a report."""
+    begin = months[exposure.new_list_at].left
     return (
-        f"The source began to use another list of map points in {months[exposure.new_list_at].left:%Y-%m}: "
-        "most of that month's offences lie on points never used before. Months before it say "
+        f"The source began to use another list of map points in {begin:%Y-%m}: most of "
+        "that month's offences lie on points never used before. Months before it say "
         "nothing about single cells and are left out."
     )
 
 
-def _known(first: IntArray, unit: IntArray, look: int, area: FloatArray) -> FloatArray:
-    used = np.bincount(unit[first < look], minlength=area.size)
-    recent = ((first < look) & (first >= look - _REFRESH)).sum()
-    return used + max(recent, 1) * area / area.sum()
+def _known_before(first: IntArray, unit: IntArray, n_months: int, area: FloatArray) -> np.ndarray:
+    """Exposure as known before each month: points used so far, and those a year may add."""
+    known = first < n_months
+    of_month = np.bincount(first[known], minlength=n_months)
+    flat = np.bincount(first[known] * area.size + unit[known], minlength=n_months * area.size)
+    used = np.zeros((n_months + 1, area.size), np.float32)
+    np.cumsum(flat.reshape(n_months, area.size), axis=0, out=used[1:])
+    total = np.concatenate([[0], np.cumsum(of_month)])
+    recent = total - total[np.maximum(np.arange(n_months + 1) - _REFRESH, 0)]
+    used += np.maximum(recent, 1)[:, None] * (area / area.sum())[None]
+    return used

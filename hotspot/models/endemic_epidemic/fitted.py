@@ -214,8 +214,8 @@ class FittedEndemicEpidemic:
             f"  log-likelihood {self.log_likelihood:.2f}   AIC "
             f"{2 * self.theta.size - 2 * self.log_likelihood:.2f}   overdispersion "
             f"{self.overdispersion:.3f}",
-            f"  branching ratio {ratio:.3f}: in the long run {ratio:.0%} of a month's count is owed "
-            "to the months before it;",
+            f"  branching ratio {ratio:.3f}: in the long run {ratio:.0%} of a month's count is "
+            "owed to the months before it;",
             "  by months, drifting rates and offences that lead to others cannot be told apart",
             "  expected share of the counts: "
             + ", ".join(f"{name} {share:.1%}" for name, share in self.shares.items()),
@@ -349,7 +349,7 @@ def present_of(data: GridData, found: Climbed) -> Present:
         spread=replace(
             data.spread,
             decay=kept.decay,
-            exposure=data.exposure.values[-1:],
+            exposure=data.exposure.yearly[-1:],
             version=np.empty(0, np.int64),
         ),
     )

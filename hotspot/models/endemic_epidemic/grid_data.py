@@ -133,7 +133,7 @@ def arrange_grid(
     begin = exposure.new_list_at or 0
     _require_enough(past, begin)
     bandwidth = model.neighbourhood
-    around = _spread(model, grid, past, exposure, GaussianShape(bandwidth), _WIDTHS * bandwidth)
+    around = _spread(grid, past, exposure, GaussianShape(bandwidth), _WIDTHS * bandwidth)
     rates = long_run(
         past.counts,
         past.published,
@@ -147,7 +147,7 @@ def arrange_grid(
         history[t] = rates.rows(np.array([t])).value(rates.vector)[0]
     calendar = month_number(past.months.left, events.time_zone)
     calendar = np.concatenate([calendar, calendar[-1] + np.arange(1, 14)])
-    spread = _spread(model, grid, past, exposure, model.decay, model.reach)
+    spread = _spread(grid, past, exposure, model.decay, model.reach)
     return GridData(
         model=model,
         past=past,
@@ -166,14 +166,14 @@ def _own_counts(history: FloatArray, rows: IntArray, lags: Lags) -> PastCounts:
     return PastCounts(history, rows[:, None] - np.array(lags.months), OwnUnit(), lags)
 
 
-def _spread(model, grid: Grid, past: MonthCounts, exposure: Exposure, decay, reach) -> GridSpread:
+def _spread(grid: Grid, past: MonthCounts, exposure: Exposure, decay, reach) -> GridSpread:
     return GridSpread(
         shape=grid.shape,
         cells=past.cells,
         spacing=grid.cell_size,
         decay=decay,
         reach=int(max(1, min(reach // grid.cell_size, max(grid.shape)))),
-        exposure=exposure.values,
+        exposure=exposure.yearly,
         version=exposure.version,
     )
 

@@ -37,8 +37,7 @@ class LongRun:
         :math:`W`
     around : (half-lives, times, units) float32
         The rate around each cell, offences a month for each unit of exposure.
-    exposure : (versions, units) float64
-    version : (times,) int64
+    exposure : (times, units) float32
     held : float or None
         The strength of the prior where it is not to be estimated.
     """
@@ -47,8 +46,7 @@ class LongRun:
     own: np.ndarray
     weight: FloatArray
     around: np.ndarray
-    exposure: FloatArray
-    version: IntArray
+    exposure: np.ndarray
     held: float | None = None
 
     @property
@@ -96,7 +94,7 @@ class LongRun:
             own=self.own[:, chosen],
             weight=self.weight[:, chosen],
             around=self.around[:, chosen],
-            version=self.version[chosen],
+            exposure=self.exposure[chosen],
         )
 
     def only(self, half_lives: tuple[float, ...], held: float | None = None) -> LongRun:
@@ -120,15 +118,16 @@ class LongRun:
         return strength, odds / odds.sum()
 
     def _rate(self, k: int, strength: float) -> FloatArray:
-        exposure = self.exposure[self.version]
-        below = self.weight[k][:, None] + strength / self.around[k]
-        return (self.own[k] + strength * exposure) / below
+        # In single precision the rate would move by jumps, and a climb could not tell its top.
+        above = strength * self.exposure.astype(float) + self.own[k]
+        return above / (self.weight[k][:, None] + strength / self.around[k].astype(float))
 
     def _strength_slope(self, k: int, strength: float) -> FloatArray:
-        exposure = self.exposure[self.version]
-        below = self.weight[k][:, None] + strength / self.around[k]
-        above = self.own[k] + strength * exposure
-        return strength * (exposure * below - above / self.around[k]) / below**2
+        exposure, around = self.exposure.astype(float), self.around[k].astype(float)
+        below = self.weight[k][:, None] + strength / around
+        return (
+            strength * (exposure - (self.own[k] + strength * exposure) / (around * below)) / below
+        )
 
 
 def long_run(
@@ -156,9 +155,7 @@ def long_run(
         First month of the record that is used at all.
     """
     n_months = len(counts)
-    # What is known for a month is what was known when the month before had ended.
-    version = np.concatenate([[0], exposure.version])[: n_months + 1]
-    table_of = [around.kernel_sums(e[None]) for e in exposure.values]
+    around_exposure = around.kernel_sums(exposure.monthly.astype(float))
     shape = (len(half_lives), n_months + 1, counts.shape[1])
     own, near = np.zeros(shape, np.float32), np.ones(shape, np.float32)
     weight = np.zeros(shape[:2])
@@ -169,11 +166,8 @@ def long_run(
             weight[k, t + 1] = decay * weight[k, t] + published[t]
         heard = around.kernel_sums(own[k].astype(float))
         total = own[k].sum(axis=1, dtype=float)
-        for t in range(begin + 1, n_months + 1):
-            if weight[k, t] == 0 or total[t] == 0:
-                continue
-            mean = total[t] / exposure.values[version[t]].sum()
-            per_exposure = (heard[t] + _REGION * mean) / (table_of[version[t]][0] + _REGION)
+        for t in np.flatnonzero((weight[k] > 0) & (total > 0)):
+            mean = total[t] / exposure.monthly[t].sum(dtype=float)
+            per_exposure = (heard[t] + _REGION * mean) / (around_exposure[t] + _REGION)
             near[k, t] = per_exposure / weight[k, t]
-    return LongRun(half_lives, own, weight, near, exposure.values, version)
-
+    return LongRun(half_lives, own, weight, near, exposure.monthly)

@@ -17,7 +17,7 @@ from hotspot.models.endemic_epidemic.fitted import FittedEndemicEpidemic, fitted
 from hotspot.models.endemic_epidemic.grid_data import arrange_grid
 from hotspot.models.endemic_epidemic.month_lags import GeometricLags, Lags
 from hotspot.models.endemic_epidemic.neighbours import Decay
-from hotspot.models.parts.shapes import GaussianShape
+from hotspot.models.parts.shapes import ExponentialShape
 from hotspot.models.weights import cutoff_of
 
 _ROUGH = 400_000  # month-cells that are enough for the first climb
@@ -46,8 +46,8 @@ class EndemicEpidemic:
         How past months count in the cell itself and around it: ``GeometricLags``, ``PoissonLags``
         or ``FreeLags``. None leaves the term out.
     decay : Decay
-        How influence falls off with distance between cells: :class:`GaussianShape`,
-        ``PowerLawShape`` or another of :mod:`hotspot.models.parts.shapes`, or ``PowerLawDecay``.
+        How influence falls off with distance between cells: ``GaussianShape``, ``PowerLawShape``,
+        ``ExponentialShape`` of :mod:`hotspot.models.parts.shapes`, or ``PowerLawDecay``.
     reach : float
         Metres beyond which there is none.
     neighbourhood : float
@@ -64,6 +64,7 @@ class EndemicEpidemic:
         What can be recorded at: map points where the source snaps places, else area.
     window : int or None
         How many months before the cut-off are explained; older ones only feed the long-run rate.
+        None for all but the first two years.
 
     Raises
     ------
@@ -96,13 +97,13 @@ class EndemicEpidemic:
     Examples
     --------
     >>> EndemicEpidemic(half_life=(12.0, 48.0), harmonics=2).longest_lag
-    6
+    12
     """
 
-    half_life: tuple[float, ...] = (24.0,)
-    own_lags: Lags | None = field(default_factory=lambda: GeometricLags(6))
+    half_life: tuple[float, ...] = (36.0,)
+    own_lags: Lags | None = field(default_factory=lambda: GeometricLags(12))
     near_lags: Lags | None = field(default_factory=lambda: GeometricLags(3))
-    decay: Decay = field(default_factory=lambda: GaussianShape(500.0))
+    decay: Decay = field(default_factory=lambda: ExponentialShape(300.0))
     reach: float = 2000.0
     neighbourhood: float = 500.0
     harmonics: int = 1
@@ -110,7 +111,7 @@ class EndemicEpidemic:
     covariates: CellCovariates | None = None
     overdispersed: bool = True
     exposure: Literal["auto", "points", "area"] = "auto"
-    window: int | None = None
+    window: int | None = 60
 
     def __post_init__(self) -> None:
         half_lives = tuple(np.atleast_1d(np.asarray(self.half_life, float)).tolist())
@@ -180,7 +181,8 @@ class EndemicEpidemic:
         found = climb(
             structure,
             lambda chosen, every: data.likelihood(data.rows[::every], chosen),
-            step=min(max(1, 2 * (size // _ROUGH // 2) + 1), 7),
+            # 5 and 7 meet every month of the year, which 2 to 4 and 6 do not.
+            step=1 if size < _ROUGH else 5 if size < 5 * _ROUGH else 7,
         )
         fitted = fitted_from(data, found, events, grid, cutoff_of(events, end))
         if fitted.branching_ratio >= 1:

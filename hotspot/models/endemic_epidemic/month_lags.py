@@ -64,7 +64,9 @@ class FreeLags:
             return
         weights = np.asarray(self.weights, float)
         if weights.shape != given.shape or not (weights > 0).all():
-            raise ParameterError(f"weights must be a positive number for each month; got {weights}.")
+            raise ParameterError(
+                f"weights must be a positive number for each month; got {weights}."
+            )
         object.__setattr__(self, "weights", tuple((weights / weights.sum()).tolist()))
 
     @property

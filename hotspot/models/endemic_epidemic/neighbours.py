@@ -8,7 +8,6 @@ shared out, and the coefficient before the sum says how many more are expected f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +16,6 @@ from scipy.sparse import csr_array
 
 from hotspot._numba.grid_spread import spread_on_grid
 from hotspot._typing import FloatArray, IntArray
-from hotspot.errors import GridMismatchError, ParameterError
 from hotspot.models.parts.base import Part
 
 _NOWHERE = 1e-9  # exposure within reach of a cell, relative to the mean, that counts as none
@@ -96,7 +94,7 @@ class HeldDecay:
     vector = np.empty(0)
     bounds = np.empty((0, 2))
 
-    def with_vector(self, vector: FloatArray) -> HeldDecay:
+    def with_vector(self, vector: FloatArray) -> HeldDecay:  # noqa: ARG002 - the protocol's
         """Itself."""
         return self
 
@@ -117,7 +115,7 @@ class OwnUnit:
     vector = np.empty(0)
     bounds = np.empty((0, 2))
 
-    def of(self, counts: FloatArray, vector: FloatArray) -> FloatArray:
+    def of(self, counts: FloatArray, vector: FloatArray) -> FloatArray:  # noqa: ARG002 - the protocol's
         """The counts themselves."""
         return counts
 
@@ -144,7 +142,7 @@ class KnownWeights:
     vector = np.empty(0)
     bounds = np.empty((0, 2))
 
-    def of(self, counts: FloatArray, vector: FloatArray) -> FloatArray:
+    def of(self, counts: FloatArray, vector: FloatArray) -> FloatArray:  # noqa: ARG002 - the protocol's
         """Weighted sums for each unit; (times, units)."""
         return np.ascontiguousarray((self.matrix.T @ counts.T).T)
 
@@ -202,8 +200,9 @@ class DecayingWeights:
         for slope in decay.value_derivatives(self.distances.data):
             if self.normalised:
                 total = np.bincount(rows, raw, self.distances.shape[0])[rows]
-                slope = slope / total - raw / total**2 * (
-                    np.bincount(rows, slope, self.distances.shape[0])[rows]
+                slope = (
+                    slope / total
+                    - raw / total**2 * (np.bincount(rows, slope, self.distances.shape[0])[rows])
                 )
             found.append(self._summed(counts, slope))
         return self.of(counts, vector), found

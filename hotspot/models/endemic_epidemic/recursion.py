@@ -74,9 +74,7 @@ class Present:
             at = end
         overdispersion = float(np.exp(theta[at])) if kept.overdispersed else 0.0
         endemic, long_run = theta[:n_columns], theta[n_columns : n_columns + n_rates]
-        return Parameters(
-            endemic, long_run, own, own_lags, near, near_lags, place, overdispersion
-        )
+        return Parameters(endemic, long_run, own, own_lags, near, near_lags, place, overdispersion)
 
     def endemic(self, parameters: Parameters, ahead: int) -> FloatArray:
         """The endemic part of the next months; (ahead, units)."""
@@ -106,9 +104,7 @@ class Present:
         -------
         mean, endemic : (ahead, units) float64
         """
-        endemic = np.broadcast_to(
-            self.endemic(parameters, ahead), (ahead, self.recent.shape[1])
-        )
+        endemic = np.broadcast_to(self.endemic(parameters, ahead), (ahead, self.recent.shape[1]))
         heard = list(self.recent)
         near = []
         if parameters.near_lags is not None:
