@@ -14,6 +14,7 @@ import time
 import warnings
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -21,6 +22,7 @@ from london import read_london
 
 from hotspot import (
     EndemicEpidemic,
+    Events,
     Grid,
     HistoricalRate,
     compare,
@@ -51,14 +53,36 @@ def main() -> None:
     options.add_argument("--maps", type=Path, help="write monthly maps here")
     options.add_argument("--first", default="2019-01", help="first month that is forecast")
     options.add_argument("--last", default="2021-12", help="last month that is forecast")
+    options.add_argument(
+        "--as-published", action="store_true", help="keep repeated rows, as the outside judge does"
+    )
     options.add_argument("--fit-only", action="store_true", help="one fit to the whole record")
     chosen = options.parse_args()
-    events, boroughs = read_london(chosen.data)
-    grid = Grid.over(boroughs, cell_size=250)
+    read = read_as_published if chosen.as_published else read_london
     warnings.simplefilter("ignore", DataQualityWarning)  # the list of 2011-12; in the summary
+    events, boroughs = read(chosen.data)
+    grid = Grid.over(boroughs, cell_size=250)
     print_one_fit(events, grid)
     if not chosen.fit_only:
         print_skill(*forecasts(events, grid, chosen))
+
+
+def read_as_published(data: Path):
+    """Every located row, repeated ones too, in the outlines that the outside judge takes."""
+    boroughs = gpd.read_file(data / "london_boundaries_2011/london_boroughs.gpkg").to_crs(27700)
+    path = data / "met_burglary_police_uk/dev_met_burglary_2010-12_2021-12.parquet"
+    rows = pd.read_parquet(path, columns=["month", "easting", "northing"])
+    rows = rows[np.isfinite(rows["easting"])]
+    months = rows["month"].astype(str).str[:7]
+    table = gpd.GeoDataFrame(
+        {"time": pd.to_datetime(months + "-01"), "offence": "Burglary"},
+        geometry=gpd.points_from_xy(rows["easting"], rows["northing"]),
+        crs=27700,
+    )
+    events = Events.from_geodataframe(
+        table, time_resolution="month", region=boroughs, start="2010-12", end="2022-01"
+    )
+    return events, boroughs
 
 
 def print_one_fit(events, grid) -> None:

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 class FittedEndemicEpidemicAreas:
     """What :class:`EndemicEpidemicAreas` learned; made by its ``fit``.
 
+    Examples
+    --------
+    Without echoes, one area's expected count is its mean:
+
+    >>> from hotspot import EndemicEpidemicAreas, LogLinear, calendar_table
+    >>> counts = pd.DataFrame({"north": [3.0, 1.0, 2.0, 2.0]})
+    >>> model = EndemicEpidemicAreas(LogLinear(), overdispersion="none")
+    >>> fitted = model.fit(counts, calendar_table(counts, harmonics=0))
+    >>> ahead = pd.DataFrame({"time": [4], "area": ["north"]})
+    >>> round(float(fitted.expected_count(ahead).loc[4, "north"]), 6)
+    2.0
+
     Attributes
     ----------
     model : EndemicEpidemicAreas

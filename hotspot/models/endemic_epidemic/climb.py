@@ -10,13 +10,14 @@ import numpy as np
 from hotspot._typing import FloatArray
 from hotspot.errors import ConvergenceError
 from hotspot.models.endemic_epidemic.counts_likelihood import CountLikelihood
-from hotspot.models.endemic_epidemic.month_lags import FreeLags, Lags
+from hotspot.models.endemic_epidemic.month_lags import FreeLags, HeldLags, Lags
 from hotspot.models.endemic_epidemic.neighbours import Decay, HeldDecay
 from hotspot.models.maximise import Maximum, maximise
 
 _GONE = 1e-4  # share of the expected count below which a term says nothing
 _NO_SHARE = 1e-3  # of a lag or a half-life
 _FAR = 2.5  # a logarithm so far from where the climb began has run away
+_UNSETTLED = 3.0  # standard error of a logarithm that is no estimate: a factor of 20 either way
 _START = {"endemic": 0.65, "own": 0.05, "near": 0.2}
 _START_OVERDISPERSION = 0.5
 
@@ -75,13 +76,15 @@ def climb(
                 beyond = more * (maximum.observed - maximum.expected)
                 maximum = maximise(_NearTop(likelihood, beyond), [start])
                 maximum = _with_exact_curvature(likelihood, maximum)
-            return Climbed(structure, likelihood, maximum, tuple(findings))
+            plainer = settled_structure(structure, likelihood, maximum)
+            if plainer is None:
+                return Climbed(structure, likelihood, maximum, tuple(findings))
         except ConvergenceError as error:
             plainer = plainer_structure(structure, likelihood, _highest(error.trace, start))
             if plainer is None:
                 raise
-            structure, finding = plainer
-            findings.append(finding)
+        structure, finding = plainer
+        findings.append(finding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +161,39 @@ def plainer_structure(
     if structure.overdispersed and theta[-1] < -9:
         return replace(structure, overdispersed=False), "No overdispersion was seen: Poisson."
     return _held(structure, likelihood, vectors)
+
+
+def settled_structure(
+    structure: Structure, likelihood: CountLikelihood, maximum: Maximum
+) -> tuple[Structure, str] | None:
+    """The structure with the least settled shape held where it is; None if all are settled."""
+    errors = np.sqrt(np.diag(np.linalg.inv(maximum.observed)))
+    errors = dict(zip((t.name for t in likelihood.terms), likelihood.split(errors), strict=True))
+    vectors = dict(
+        zip((t.name for t in likelihood.terms), likelihood.split(maximum.theta), strict=True)
+    )
+    for name in ("near", "own"):
+        lags = getattr(structure, name)
+        if lags is None:
+            continue
+        if errors[name][0][0] > _UNSETTLED:
+            return replace(structure, **{name: None}), f"The {name} term could be anything or none."
+        n_lags = len(lags.names)
+        vector, error = vectors[name][1], errors[name][1]
+        if n_lags and error[-n_lags:].max() > _UNSETTLED:
+            held = HeldLags(lags.with_vector(vector[-n_lags:]))
+            finding = f"Shares of the {name} lags could not be told; held at {held.lags}."
+            return replace(structure, **{name: held}), finding
+        if error.size > n_lags and error[: error.size - n_lags].max() > _UNSETTLED:
+            decay = structure.decay.with_vector(vector[: error.size - n_lags])
+            finding = f"How far near offences count could not be told; held at {decay}."
+            return replace(structure, decay=HeldDecay(decay)), finding
+    shape, error = vectors["endemic"][1], errors["endemic"][1]
+    if structure.strength is None and error[0] > _UNSETTLED:
+        strength = float(np.exp(shape[0]))
+        finding = f"The strength of the prior could not be told; held at {strength:.3g}."
+        return replace(structure, strength=strength), finding
+    return None
 
 
 def _held(structure: Structure, likelihood, vectors) -> tuple[Structure, str] | None:

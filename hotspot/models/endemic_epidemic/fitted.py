@@ -33,6 +33,17 @@ _STEP = 1e-4
 class FittedEndemicEpidemic:
     """What :class:`EndemicEpidemic` learned; made by its ``fit``.
 
+    Examples
+    --------
+    >>> from hotspot import EndemicEpidemic, Grid, load_sample, make_periods
+    >>> events = load_sample(offences="Burglary")
+    >>> grid = Grid.over(events.region, cell_size=500)
+    >>> fitted = EndemicEpidemic().fit(events, grid)
+    >>> 0 < fitted.branching_ratio < 1
+    True
+    >>> fitted.expected_count(make_periods("2025-01", count=3)).sizes["time"]
+    3
+
     Attributes
     ----------
     model : EndemicEpidemic

@@ -234,6 +234,34 @@ class PoissonLags:
         return (shares * (steps - shares @ steps))[None]
 
 
+@dataclass(frozen=True)
+class HeldLags:
+    """Lags whose shares are not estimated: they stay as given."""
+
+    lags: Lags
+
+    names = ()
+    vector = np.empty(0)
+    bounds = np.empty((0, 2))
+
+    @property
+    def months(self) -> tuple[int, ...]:
+        """How many months ago each share is for."""
+        return self.lags.months
+
+    def with_vector(self, vector: FloatArray) -> Self:  # noqa: ARG002 - the protocol's
+        """Itself."""
+        return self
+
+    def shares(self) -> FloatArray:
+        """Share of each lag; (months,), summing to 1."""
+        return self.lags.shares()
+
+    def share_slopes(self) -> FloatArray:
+        """None; (0, months)."""
+        return np.empty((0, len(self.months)))
+
+
 def _require_longest(longest: int) -> None:
     if longest != int(longest) or longest < 2:
         raise ParameterError(
