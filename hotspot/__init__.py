@@ -22,6 +22,8 @@ _names = {
     "models.kde": ["KernelDensity"],
     "models.prospective": ["ProspectiveMap"],
     "models.stacked_map": ["Stacked"],
+    "models.area_levels.level_model": ["LevelModel", "FittedLevels"],
+    "models.area_levels.with_levels": ["WithLevels", "FittedWithLevels"],
     "models.smoothing.bandwidth": ["BandwidthChoice", "select_bandwidth"],
     "models.self_exciting.model": ["SelfExciting"],
     "models.self_exciting.fitted": ["FittedSelfExciting"],
