@@ -1,6 +1,7 @@
 """Totals of boroughs and of the city: do the bounds of a level model hold, and at what width?
 
     python benchmarks/borough_levels.py [--data FOLDER] [--csv FOLDER] [--members 4000]
+        [--joined | --recalibrated]
 
 From every month's end of 2017-01..2021-11 the burglaries of 32 boroughs (without the City of
 London) are forecast up to 12 months ahead from what was recorded before, and held against
@@ -17,7 +18,24 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from hotspot import LevelModel, make_periods, read_police_uk
+from hotspot import (
+    Grid,
+    HistoricalRate,
+    LevelModel,
+    WithLevels,
+    area_interval_coverage,
+    backtest,
+    hottest_cells,
+    information_gain,
+    issue_forecast,
+    make_periods,
+    pit_coverage,
+    randomised_pit,
+    read_police_uk,
+    recalibrate,
+    recorded_before,
+    rolling_origin,
+)
 
 LEVELS = (0.8, 0.9, 0.95)
 PERIODS = {
@@ -38,8 +56,17 @@ def main() -> None:
     options.add_argument("--data", type=Path, default=beside, help="folder of real data")
     options.add_argument("--csv", type=Path, help="the Met's CSVs already unpacked")
     options.add_argument("--members", type=int, default=4000)
+    options.add_argument("--joined", action="store_true", help="only the backtest with a map")
+    options.add_argument("--recalibrated", action="store_true", help="only the stretched bounds")
     chosen = options.parse_args()
-    totals = borough_totals(chosen.data, chosen.csv)
+    recorded, boroughs = read(chosen.data, chosen.csv)
+    if chosen.joined:
+        print_joined(recorded, boroughs)
+        return
+    if chosen.recalibrated:
+        print_recalibrated(recorded, boroughs)
+        return
+    totals = borough_totals(recorded, boroughs)
     print(
         f"{totals.shape[1]} boroughs, {len(totals)} months, {int(totals.to_numpy().sum()):,} events"
     )
@@ -51,16 +78,94 @@ def main() -> None:
             print_table(place, judged[judged["city"] == (place == "city")])
 
 
-def borough_totals(data: Path, csv: Path | None) -> pd.DataFrame:
+def read(data: Path, csv: Path | None):
     boroughs = gpd.read_file(data / "london_boroughs_spdata/lnd.geojson").to_crs(27700)
     boroughs = boroughs.rename(columns={"NAME": "name"})
     archive = data / "met_burglary_police_uk/dev_raw_csv_2010-12_2021-12.tar.xz"
-    events = read_police_uk(csv or archive, region=boroughs)
+    return read_police_uk(csv or archive, region=boroughs), boroughs
+
+
+def borough_totals(events, boroughs) -> pd.DataFrame:
     placed = gpd.sjoin(events.table[["time", "geometry"]], boroughs[["name", "geometry"]])
     month = placed["time"].dt.tz_convert(events.time_zone).dt.tz_localize(None).dt.to_period("M")
     totals = pd.crosstab(month, placed["name"]).drop(columns="City of London")
     totals.index = make_periods(events.start.tz_convert(events.time_zone), count=len(totals))
     return totals
+
+
+def print_joined(events, boroughs) -> None:
+    grid = Grid.over(boroughs, cell_size=250)
+    space = HistoricalRate(half_life=730.5)
+    models = {"map alone": space, "map with levels": WithLevels(space, boroughs)}
+    folds = rolling_origin("2019-01", "2020-01")
+    start = time.perf_counter()
+    result = backtest(
+        models, events, grid, folds, rng=np.random.default_rng(1), size=500, areas=boroughs
+    )
+    print(f"12 months of 2019, two models: {time.perf_counter() - start:.0f} s")
+    observed = result["observed_count"]
+    pit = randomised_pit(result, observed, rng=np.random.default_rng(2))
+    hot = pit.where(hottest_cells(result, share=0.05))
+    gain = information_gain(result, observed, baseline=result.sel(model="map alone"))
+    areas = result["area_count_quantile"], result["area_observed_count"]
+    width = (areas[0].sel(quantile=0.95) - areas[0].sel(quantile=0.05)).mean(
+        ("fold", "step", "area")
+    )
+    covered = [
+        area_interval_coverage(result, areas[1], level=level).mean(("fold", "step"))
+        for level in (0.8, 0.9, 0.95)
+    ]
+    print(
+        "model            boroughs 80/90/95 %, width; cells 90 % by PIT, hottest 5 %; nats an event"
+    )
+    for name in models:
+        shares = "/".join(f"{float(one.sel(model=name)):.3f}" for one in covered)
+        cells = [float(pit_coverage(p, level=0.9).sel(model=name).mean()) for p in (pit, hot)]
+        nats = float(gain.sel(model=name).mean())
+        print(
+            f"{name:<16} {shares}, {float(width.sel(model=name)):.0f}; {cells[0]:.3f}, "
+            f"{cells[1]:.3f}; {nats:+.4f}"
+        )
+
+
+def print_recalibrated(events, boroughs) -> None:
+    boroughs = boroughs[boroughs["name"] != "City of London"]
+    grid = Grid.over(boroughs, cell_size=1000)
+    model = HistoricalRate(half_life=730.5)
+    folds = rolling_origin("2015-07", "2022-01", horizon=3)
+    made = backtest(
+        {"map": model}, events, grid, folds, rng=np.random.default_rng(1), size=500, areas=boroughs
+    ).isel(model=0)
+    rows = []
+    for i, fold in enumerate(folds):
+        if fold.cutoff < pd.Timestamp("2017-11-01", tz="Europe/London"):
+            continue
+        forecast = issue_forecast(
+            model.fit(fold.past(events), grid, end=fold.cutoff),
+            fold.periods,
+            rng=np.random.default_rng(i),
+            size=500,
+            areas=boroughs,
+        )
+        known = recorded_before(made, forecast.attrs["data_cutoff"])
+        stretched = recalibrate(forecast, known)
+        seen = made["area_observed_count"].isel(fold=i).to_numpy()
+        for name, one in (("as issued", forecast), ("stretched", stretched)):
+            low, high = (
+                one["area_count_quantile"].sel(quantile=q).to_numpy() for q in (0.05, 0.95)
+            )
+            score = high - low + 20 * (np.maximum(low - seen, 0) + np.maximum(seen - high, 0))
+            for step, period in enumerate(fold.periods):
+                within = (seen[step] >= low[step]) & (seen[step] <= high[step])
+                month = period.left.tz_localize(None)
+                rows.append((name, step + 1, month, within.mean(), score[step].mean()))
+    table = pd.DataFrame(rows, columns=["bounds", "horizon", "month", "covered", "score"])
+    for (horizon, name), part in table.groupby(["horizon", "bounds"]):
+        cells = []
+        for begin, end in PERIODS.values():
+            chosen = part[(part["month"] >= begin) & (part["month"] < end)]
+            cells.append(f"{chosen['covered'].mean():.3f}; {chosen['score'].mean():.0f}")
+        print(f"| {name}, {horizon} ahead | " + " | ".join(cells) + " |")
 
 
 def roll(model: LevelModel, totals: pd.DataFrame, members: int) -> pd.DataFrame:

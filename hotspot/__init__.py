@@ -55,6 +55,7 @@ _names = {
     "models.protocol": ["Model", "FittedModel"],
     "forecast.issue": ["issue_forecast"],
     "forecast.entropy": ["generator_from"],
+    "forecast.recalibration": ["recalibrate", "recorded_before"],
     "backtesting.folds": ["Fold", "rolling_origin"],
     "backtesting.run": ["backtest"],
     "backtesting.leaks": ["LeakReport", "leak_test"],
