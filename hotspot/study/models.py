@@ -9,7 +9,14 @@ from typing import Any
 from hotspot.errors import StudyError
 from hotspot.study.checks import checked, unknown
 
-MODEL_KINDS = ("HistoricalRate", "KernelDensity", "ProspectiveMap", "Stacked", "SelfExciting")
+MODEL_KINDS = (
+    "HistoricalRate",
+    "KernelDensity",
+    "ProspectiveMap",
+    "Stacked",
+    "EndemicEpidemic",
+    "SelfExciting",
+)
 PART_KINDS = (
     "ConstantBackground",
     "KernelBackground",
@@ -24,6 +31,9 @@ PART_KINDS = (
     "PowerLawDisplacement",
     "StudentDisplacement",
     "PiecewiseConstantDisplacement",
+    "FreeLags",
+    "GeometricLags",
+    "PoissonLags",
 )
 
 

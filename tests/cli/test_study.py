@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hotspot import (
+    GeometricLags,
     HistoricalRate,
     KernelDensity,
     MapBackground,
@@ -219,6 +220,10 @@ class TestPartsOfModels:
         assert _model(kind="Stacked", parts=parts).build() == Stacked(
             (HistoricalRate(), KernelDensity(bandwidth=200.0))
         )
+
+    def test_a_monthly_model_takes_its_lags_as_a_part(self):
+        model = _model(kind="EndemicEpidemic", own_lags={"kind": "GeometricLags", "longest": 6})
+        assert model.build().own_lags == GeometricLags(longest=6)
 
     @pytest.mark.parametrize(
         ("background", "said"),
