@@ -99,6 +99,18 @@ def test_a_break_widens_the_bounds_of_the_months_after_it():
     assert width["broken", 12.0] > width["broken", None]
 
 
+def test_the_month_of_a_break_is_named_and_a_calm_window_has_none():
+    rng = np.random.default_rng(12)
+    calm = drifting(72, 6, rng, city_step=0.02)
+    broken = calm.copy()
+    broken[-5:] = broken[-5:] // 2  # from 2017-08 on
+    model = LevelModel(leads=2)
+    assert model.fit(totals_of(calm)).breaks == {}
+    found = model.fit(totals_of(broken))
+    assert next(iter(found.breaks)) == "2017-08"
+    assert found.parameters["breaks"]["2017-08"] > 3.5
+
+
 def test_widths_follow_errors_that_the_law_cannot_explain():
     """Errors that alternate between small and large have one mean square; the factor tells it."""
     rng = np.random.default_rng(8)

@@ -13,6 +13,7 @@ wide the futures are is set by the model's own errors in the months before: a br
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ FEWEST_MONTHS = 24
 FEWEST_EVENTS = 30
 _FEWEST_BEFORE_AN_ERROR = 36  # months that a past origin must have behind it to be judged
 _JUDGED = 36  # months whose errors set the widths
+_BREAK = 3.5  # standard deviations; of normal errors one in 2,100 lies beyond
 _SHARES_REFITTED = 12  # months after which a past origin has the shares' law fitted anew
 _CHANCE = 12  # months whose mean gives the variance of chance
 
@@ -129,14 +131,16 @@ class LevelModel:
         recent = months > months[-1] - self.window
         _require_enough(counts[recent], totals.columns)
         past = _Series.of(counts, months, days_of(totals.index))
-        widths = self._widths(past)
+        widths, breaks = self._past_errors(past)
         city, shares = past.city_law(self.window), past.shares_law(self.window)
-        return FittedLevels(self, tuple(map(str, totals.columns)), past, city, shares, widths)
+        names = tuple(map(str, totals.columns))
+        return FittedLevels(self, names, past, city, shares, widths, breaks)
 
-    def _widths(self, past: _Series) -> FloatArray:
-        """Factors (2, leads) on the variance of the city's level and of the areas' shares."""
+    def _past_errors(self, past: _Series) -> tuple[FloatArray, dict[str, float]]:
+        """Factors (2, leads) on the variances of city and shares; the city's breaks."""
+        breaks: dict[str, float] = {}
         if self.error_half_life is None:
-            return np.ones((2, self.leads))
+            return np.ones((2, self.leads)), breaks
         squared, weight = np.zeros((2, self.leads)), np.zeros(self.leads)
         enough = past.months >= past.months[0] + _FEWEST_BEFORE_AN_ERROR
         judged = np.flatnonzero(enough & (past.months > past.last - _JUDGED))
@@ -155,12 +159,15 @@ class LevelModel:
             laws = (known.city_law(self.window), shares)
             worth = 0.5 ** ((past.last - past.months[targets]) / self.error_half_life)
             lead = past.months[targets] - origin - 1
-            squared[:, lead] += worth * known.squared_errors(past, targets, self.window, laws)
+            errors = known.squared_errors(past, targets, self.window, laws)
+            squared[:, lead] += worth * errors
             weight[lead] += worth
+            if lead[0] == 0 and errors[0, 0] > _BREAK**2:
+                breaks[past.name_of(targets[0])] = round(float(np.sqrt(errors[0, 0])), 2)
         total = weight + self.error_prior
         factors = np.ones((2, self.leads))
         np.divide(squared + self.error_prior, total, out=factors, where=total > 0)
-        return factors
+        return factors, breaks
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +184,10 @@ class FittedLevels:
         Of the logarithm of the daily total; of the logarithm of an area's share of it.
     widths : (2, leads) float64
         Factor on the variance of either, by lead, from past errors; 1 where the law was right.
+    breaks : mapping of str to float
+        Months among the last 36 whose city total lay more than 3.5 standard deviations from what
+        was foretold a month ahead, and how many: the window crosses a break there. Not looked
+        for without `error_half_life`.
 
     Examples
     --------
@@ -195,6 +206,7 @@ class FittedLevels:
     city: Deviations
     shares: Deviations
     widths: FloatArray
+    breaks: Mapping[str, float]
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -203,6 +215,7 @@ class FittedLevels:
             **asdict(self.model),
             "city": {name: round(value, 6) for name, value in asdict(self.city).items()},
             "shares": {name: round(value, 6) for name, value in asdict(self.shares).items()},
+            "breaks": dict(self.breaks),
             "city_width_factors": np.sqrt(self.widths[0]).round(4).tolist(),
             "share_width_factors": np.sqrt(self.widths[1]).round(4).tolist(),
         }
@@ -334,6 +347,11 @@ class _Series:
     @property
     def last(self) -> int:
         return int(self.months[-1])
+
+    def name_of(self, row: int) -> str:
+        """The month of a row, such as "2020-04"."""
+        year, month = divmod(self.origin + int(self.months[row]), 12)
+        return f"{year}-{month + 1:02d}"
 
     def before(self, month: int) -> _Series:
         n = np.searchsorted(self.months, month)
