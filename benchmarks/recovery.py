@@ -8,8 +8,8 @@ Records are branching processes in London boroughs, taken in turn (from 50,000 e
 Greater London), drawn and thinned here without the library. Background events lie evenly; in 12
 Gaussian clusters of 350 m with a third of them spread evenly; or in a Thomas process, clusters of
 20 events within 150 m (Neyman and Scott): clustered in place, but not in time. The model is given
-the true background's shape, one that is learned by kernels, whose bandwidth is chosen or is 600 m
-(wide), or a constant one.
+the true background's shape, one that is learned by kernels, whose bandwidth is chosen (kernel), is
+each event's own (adaptive) or is 600 m (wide), or a constant one.
 
 For each parameter: the mean error in standard errors, the share of runs within two of them, and the
 share whose 90 % interval covers the truth; and the time of a fit. A fit that is refused is counted
@@ -41,7 +41,8 @@ DAYS, RATE, SD = 730.0, 0.1, 100.0
 START = pd.Timestamp("2022-01-01", tz="UTC")
 BOROUGHS = ("Camden", "Lewisham", "Croydon", "Hillingdon", "Newham")
 WHOLE_LONDON_ABOVE = 50_000
-MODELS = ("constant", "kernel", "wide", "true")
+MODELS = ("constant", "kernel", "adaptive", "wide", "true")
+BANDWIDTHS = {"kernel": "likelihood", "adaptive": "adaptive", "wide": 600.0}
 
 
 def main() -> None:
@@ -176,8 +177,8 @@ class TrueBackground:
 def model_background(name, places, grid):
     if name == "constant":
         return ConstantBackground()
-    if name in ("kernel", "wide"):
-        return KernelBackground() if name == "kernel" else KernelBackground(bandwidth=600.0)
+    if name in BANDWIDTHS:
+        return KernelBackground(bandwidth=BANDWIDTHS[name])
     fine = Grid.over(grid.region, cell_size=50)
     x, y = np.meshgrid(fine.x, fine.y)
     density = places.density(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)

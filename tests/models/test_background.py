@@ -7,12 +7,14 @@ import pytest
 from hotspot import Grid, HistoricalRate, KernelDensity
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.models.backgrounds import kernel as kernel_background
+from hotspot.models.backgrounds import kernel_sums
 from hotspot.models.backgrounds.base import ConstantBackground, MapBackground, WindowEvents
 from hotspot.models.backgrounds.kernel import KernelBackground
 from hotspot.models.backgrounds.stacked import StackedBackground
 from tests.models.self_exciting_cases import SQUARE, START, as_events
 
 GRID = Grid.over(SQUARE, cell_size=500.0)
+BANDWIDTHS = ("likelihood", "adaptive")
 
 
 def window_of(rows, *, first_day=0.0, days=100.0, grid=GRID):
@@ -118,7 +120,7 @@ def test_kernel_background_is_the_weighted_density_of_the_others():
 def test_kernel_background_on_the_lattice_is_that_of_pairs(monkeypatch):
     window = window_of(random_rows(60))
     on_lattice = KernelBackground(bandwidth=200.0).lay(window, np.ones(60)).at_events
-    monkeypatch.setattr(kernel_background, "_MOST_NODES", 0)
+    monkeypatch.setattr(kernel_sums, "_MOST_NODES", 0)
     by_pairs = KernelBackground(bandwidth=200.0).lay(window, np.ones(60)).at_events
     np.testing.assert_allclose(on_lattice, by_pairs, atol=1e-6 * by_pairs.max())
 
@@ -137,6 +139,87 @@ def test_the_chosen_bandwidth_is_likelier_than_its_neighbours():
     best = log_density(chosen)
     assert best > log_density(chosen * 2**0.25)
     assert best > log_density(chosen / 2**0.25)
+
+
+def clustered_rows(n=120, seed=3):
+    """Half of the events within 60 m of two centres, half anywhere."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0, 3000, (n, 2))
+    near = rng.random(n) < 0.5
+    centre = np.array([[800.0, 900.0], [2100.0, 1700.0]])[rng.integers(0, 2, n)]
+    points[near] = (centre + 60 * rng.standard_normal((n, 2)))[near]
+    return np.column_stack([np.sort(rng.uniform(0, 100, n)), points])
+
+
+def test_kernels_of_their_own_width_are_sums_of_pairs_of_rungs():
+    """Against a plain double loop: each kernel lies on two rungs, and its variance is right."""
+    from scipy.special import ndtr
+
+    window = window_of(clustered_rows(30))
+    chance = np.random.default_rng(2).uniform(0.2, 1, 30)
+    background = KernelBackground("adaptive", background_share=0.2)
+    laid = background.lay(window, chance)
+    p, h = window.points, laid.bandwidth
+    low = 2.0 ** np.floor(np.log2(h))
+    high_share = (h**2 - low**2) / (3 * low**2)
+    np.testing.assert_allclose((1 - high_share) * low**2 + high_share * 4 * low**2, h**2)
+    expected = np.zeros(30)
+    for share, sd in ((1 - high_share, low), (high_share, 2 * low)):
+        mass = (ndtr((3000 - p) / sd[:, None]) - ndtr(-p / sd[:, None])).prod(axis=1)
+        for i in range(30):
+            squared = ((p[i] - p) ** 2).sum(axis=1)
+            of_all = chance * share / mass * np.exp(-squared / (2 * sd**2)) / (2 * np.pi * sd**2)
+            expected[i] += of_all.sum() - of_all[i]
+    expected = 0.8 * expected / chance.sum() + 0.2 / 9e6
+    np.testing.assert_allclose(laid.at_events, expected, rtol=1e-4)
+    assert laid.cell_share.sum() == pytest.approx(1.0)
+
+
+def test_bandwidths_follow_the_square_root_law():
+    window = window_of(clustered_rows())
+    laid = KernelBackground("adaptive").lay(window, np.ones(120))
+    pilot = KernelBackground("likelihood").lay(window, np.ones(120)).at_events
+    widest = 2 * np.sqrt(0.5 * window.points.var(axis=0).sum())
+    scaled = (laid.bandwidth * np.sqrt(pilot))[laid.bandwidth < widest]
+    assert len(scaled) > 100
+    np.testing.assert_allclose(scaled, scaled[0])
+    told = laid.parameters
+    assert told["bandwidth_metres"] == pytest.approx(np.exp(np.log(laid.bandwidth).mean()))
+    assert told["bandwidth_range_metres"] == [laid.bandwidth.min(), laid.bandwidth.max()]
+
+
+def test_left_out_events_are_likelier_under_kernels_of_their_own_width():
+    window = window_of(clustered_rows())
+    one, own = (KernelBackground(kind).lay(window, np.ones(120)) for kind in BANDWIDTHS)
+    assert np.log(own.at_events).sum() > np.log(one.at_events).sum() + 10
+
+
+def test_a_scattered_record_has_bandwidths_that_hardly_differ():
+    laid = KernelBackground("adaptive").lay(window_of(random_rows(120)), np.ones(120))
+    narrowest, widest = laid.parameters["bandwidth_range_metres"]
+    assert widest < 2 * narrowest
+
+
+@pytest.mark.parametrize("kind", BANDWIDTHS)
+def test_the_order_of_simultaneous_events_changes_no_density(kind):
+    rows = clustered_rows(60)
+    rows[:, 0] = 50.0
+    shuffled = np.random.default_rng(4).permutation(60)
+    one, other = (
+        KernelBackground(kind).lay(window_of(some), np.ones(60)) for some in (rows, rows[shuffled])
+    )
+    np.testing.assert_allclose(one.at_events[shuffled], other.at_events, rtol=1e-9)
+    np.testing.assert_allclose(one.cell_share, other.cell_share, rtol=1e-9)
+
+
+def test_some_of_the_events_choose_nearly_the_bandwidth_that_all_do(monkeypatch):
+    rows = clustered_rows(400)
+    every = KernelBackground("adaptive").lay(window_of(rows), np.ones(400))
+    monkeypatch.setattr(kernel_background, "_ENOUGH_EVENTS", 100)
+    some = KernelBackground("adaptive").lay(window_of(rows), np.ones(400))
+    ratio = some.bandwidth / every.bandwidth
+    assert 2**-0.5 < ratio.min() <= ratio.max() < 2**0.5
+    assert some.at_events.shape == (400,)
 
 
 @pytest.mark.parametrize("bandwidth", [0.0, -5.0, np.nan, "scott"])

@@ -81,6 +81,29 @@ def test_a_held_bandwidth_is_the_chosen_one(rows):
     np.testing.assert_array_equal(held.lay(window, np.ones(len(rows))).at_events, laid.at_events)
 
 
+def test_held_bandwidths_are_each_events_own(rows):
+    """Under other chances they stay, where a new choice would move them."""
+    window, background = window_of(rows, days=200.0, grid=GRID), KernelBackground("adaptive")
+    laid = background.lay(window, np.ones(len(rows)))
+    held = background.held(laid)
+    np.testing.assert_allclose(
+        held.lay(window, np.ones(len(rows))).at_events, laid.at_events, rtol=1e-12
+    )
+    other = np.where(rows[:, 1] < 1500, 0.2, 1.0)
+    np.testing.assert_array_equal(held.lay(window, other).bandwidth, laid.bandwidth)
+    assert not np.allclose(background.lay(window, other).bandwidth, laid.bandwidth)
+
+
+def test_a_fit_over_kernels_of_their_own_width_settles(rows):
+    """Laid once more, by the chances under the estimate, the background hardly changes."""
+    background = KernelBackground("adaptive")
+    fitted = SelfExciting(background=background).fit(as_events(rows, days=200.0), GRID)
+    chance = np.asarray(fitted.background_probability)
+    again = background.lay(window_of(rows, days=200.0, grid=GRID), chance)
+    np.testing.assert_allclose(again.at_events, fitted.background.at_events, rtol=0.01)
+    assert fitted.branching_ratio > 0.05
+
+
 def test_the_search_for_a_bandwidth_ends_where_it_would_from_afar(rows):
     """From the choice for even weights, and from the rule of thumb."""
     chance = np.random.default_rng(1).uniform(0.1, 1, len(rows))
