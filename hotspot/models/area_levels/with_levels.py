@@ -230,7 +230,9 @@ class FittedWithLevels:
         out = np.full((size, len(periods), self.area_of_cell.size), np.nan, np.float32)
         # A ratio's mean is not the ratio of means: a cell that makes up much of its area drags the
         # sum along with it. To second order this is what it loses, given back beforehand.
-        share = share * (1 + share * own - self._summed(share**2 * own)[:, area])
+        # The bounds keep it positive where a cell's variance is too large for that order to hold.
+        drag = share * own - self._summed(share**2 * own)[:, area]
+        share = share * np.clip(1 + drag, 0.5, 2.0)
         # One draw of each cell's own factor a future, with the variance of the first period.
         varies = own[0] > 0
         shape = 1 / own[0][varies]
