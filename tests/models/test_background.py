@@ -202,24 +202,24 @@ def test_a_scattered_record_has_bandwidths_that_hardly_differ():
 
 @pytest.mark.parametrize("kind", BANDWIDTHS)
 def test_the_order_of_simultaneous_events_changes_no_density(kind):
-    rows = clustered_rows(60)
+    rows = clustered_rows(30)
     rows[:, 0] = 50.0
-    shuffled = np.random.default_rng(4).permutation(60)
+    shuffled = np.random.default_rng(4).permutation(30)
     one, other = (
-        KernelBackground(kind).lay(window_of(some), np.ones(60)) for some in (rows, rows[shuffled])
+        KernelBackground(kind).lay(window_of(some), np.ones(30)) for some in (rows, rows[shuffled])
     )
     np.testing.assert_allclose(one.at_events[shuffled], other.at_events, rtol=1e-9)
     np.testing.assert_allclose(one.cell_share, other.cell_share, rtol=1e-9)
 
 
 def test_some_of_the_events_choose_nearly_the_bandwidth_that_all_do(monkeypatch):
-    rows = clustered_rows(400)
-    every = KernelBackground("adaptive").lay(window_of(rows), np.ones(400))
-    monkeypatch.setattr(kernel_background, "_ENOUGH_EVENTS", 100)
-    some = KernelBackground("adaptive").lay(window_of(rows), np.ones(400))
+    rows = clustered_rows(120)
+    every = KernelBackground("adaptive").lay(window_of(rows), np.ones(120))
+    monkeypatch.setattr(kernel_background, "_ENOUGH_EVENTS", 40)
+    some = KernelBackground("adaptive").lay(window_of(rows), np.ones(120))
     ratio = some.bandwidth / every.bandwidth
     assert 2**-0.5 < ratio.min() <= ratio.max() < 2**0.5
-    assert some.at_events.shape == (400,)
+    assert some.at_events.shape == (120,)
 
 
 @pytest.mark.parametrize("bandwidth", [0.0, -5.0, np.nan, "scott"])

@@ -57,7 +57,7 @@ class KernelBackground:
     -----
     One bandwidth is the default because its two errors, too smooth in clusters and each event's own
     family in its background, nearly cancel for some 10,000 events. Kernels of each event's own
-    width have the second alone, although left-out events are likelier under them. For 100,000
+    width have mostly the second, although left-out events are likelier under them. For 100,000
     events in clusters use "adaptive": there one bandwidth put a branching ratio of .30 at .336. Own
     bandwidths lie between two of a ladder of octaves and cost a pass over all events a rung; none
     is narrower than the lowest rung whose lattice has 2^24 nodes, 32 m for all of Greater London.
