@@ -38,6 +38,11 @@ def spread_on_grid(amount, row, column, shape, table):
     for i in range(width):
         for j in range(width):
             whole[i, j] = table[abs(i - reach), abs(j - reach)]
+    # Where influence ends at a distance the table is 0 in its corners, which are passed over.
+    begin = np.zeros(width, np.int64)
+    for i in range(width):
+        while begin[i] < reach and whole[i, begin[i]] == 0.0:
+            begin[i] += 1
     out = np.empty(amount.shape)
     # A margin on all sides spares the inner loop its test for the grid's edge.
     laid = np.empty((shape[0] + 2 * reach, shape[1] + 2 * reach))
@@ -50,7 +55,7 @@ def spread_on_grid(amount, row, column, shape, table):
             for i in range(width):
                 line = laid[row[u] + i]
                 first = column[u]
-                for j in range(width):
+                for j in range(begin[i], width - begin[i]):
                     line[first + j] += sent * whole[i, j]
         for u in range(amount.shape[1]):
             out[t, u] = laid[row[u] + reach, column[u] + reach]

@@ -13,8 +13,10 @@ from hotspot import (
     FittedModel,
     FreeLags,
     GeometricLags,
+    HistoricalRate,
     LogLinear,
     Model,
+    Stacked,
     issue_forecast,
     make_periods,
 )
@@ -149,6 +151,34 @@ def test_a_forecast_can_be_issued(counts):
         MODEL.fit(events, grid), months_after(counts, 2), rng=np.random.default_rng(1), size=50
     )
     assert (forecast["count_quantile"].diff("quantile") >= 0).all()
+
+
+def test_rates_alone_are_those_of_a_fit(counts, fitted):
+    events, grid = record_of(counts, side=SIDE)
+    rate, _ = MODEL.rates(events, grid)(fitted.data_cutoff)
+    january = fitted.expected_count(months_after(counts, 1)).values[0]
+    np.testing.assert_allclose(31 * rate, january, rtol=1e-9)
+
+
+def test_rates_of_earlier_months_do_not_see_what_came_later(counts):
+    """Parameters are refitted a year back; the last year is altered."""
+    events, grid = record_of(counts, side=SIDE)
+    altered = counts.copy()
+    altered[72:] = 7.0
+    later, _ = record_of(altered, side=SIDE)
+    cutoff = pd.Timestamp("2020-01-01", tz="UTC")
+    one, other = (MODEL.rates(record, grid)(cutoff)[0] for record in (events, later))
+    np.testing.assert_allclose(one, other, rtol=1e-9)
+    with pytest.raises(TooFewEventsError, match="Under a year"):
+        MODEL.rates(events, grid)(pd.Timestamp("2016-01-01", tz="UTC"))
+
+
+def test_it_can_be_stacked(counts):
+    """With a map of area alone, which foretells nothing, it takes nearly all the weight."""
+    events, grid = record_of(counts, side=SIDE)
+    even = HistoricalRate(background_share=0.999)
+    stack = Stacked((MODEL, even), window="12 months").fit(events, grid)
+    assert stack.parameters["weights"][0] > 0.8
 
 
 def test_what_comes_after_the_cut_off_changes_nothing(counts, fitted):

@@ -8,15 +8,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from hotspot._typing import FloatArray, IntArray
 from hotspot.data.events import Events
-from hotspot.errors import ExplosiveError, ParameterError
+from hotspot.errors import ExplosiveError, ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
-from hotspot.models.endemic_epidemic.climb import Structure, climb
+from hotspot.models.endemic_epidemic.climb import Climbed, Structure, climb
 from hotspot.models.endemic_epidemic.covariates import CellCovariates
 from hotspot.models.endemic_epidemic.fitted import FittedEndemicEpidemic, fitted_from
-from hotspot.models.endemic_epidemic.grid_data import arrange_grid
+from hotspot.models.endemic_epidemic.grid_data import GridData, arrange_grid
 from hotspot.models.endemic_epidemic.month_lags import GeometricLags, Lags
 from hotspot.models.endemic_epidemic.neighbours import Decay
+from hotspot.models.level import RateBefore
 from hotspot.models.parts.shapes import ExponentialShape
 from hotspot.models.weights import cutoff_of
 
@@ -174,16 +176,7 @@ class EndemicEpidemic:
             If the list of map points changed in the record; months before it are left out.
         """
         data = arrange_grid(self, events, grid, end)
-        structure = Structure(
-            self.half_life, self.own_lags, self.near_lags, self.decay, self.overdispersed
-        )
-        size = data.rows.size * data.past.cells.size
-        found = climb(
-            structure,
-            lambda chosen, every: data.likelihood(data.rows[::every], chosen),
-            # 5 and 7 meet every month of the year, which 2 to 4 and 6 do not.
-            step=1 if size < _ROUGH else 5 if size < 5 * _ROUGH else 7,
-        )
+        found = self._climbed(data, data.rows)
         fitted = fitted_from(data, found, events, grid, cutoff_of(events, end))
         if fitted.branching_ratio >= 1:
             raise ExplosiveError(
@@ -193,3 +186,62 @@ class EndemicEpidemic:
                 found.maximum.trace,
             )
         return fitted
+
+    def rates(self, events: Events, grid: Grid) -> RateBefore:
+        """The map that a fit would make at any cut-off, for stacks and backgrounds.
+
+        Parameters are found anew for every 12 months back from the end of the record, from what
+        came before these; rates and echoes are those of the cut-off. The uncertainty of the
+        parameters is left out.
+
+        Parameters
+        ----------
+        events : Events
+        grid : Grid
+
+        Returns
+        -------
+        callable
+            Takes a cut-off; gives the rate (ny, nx) per day in the month after it, and its relative
+            variance, 0. It raises TooFewEventsError where a year or more could not be explained
+            before it.
+        """
+        data = arrange_grid(self, events, grid, None)
+        n_months, found = len(data.past.months), {}
+
+        def rate_before(cutoff: pd.Timestamp) -> tuple[FloatArray, FloatArray]:
+            row = int(data.past.months.right.searchsorted(cutoff, side="right"))
+            refit = n_months - 12 * -(-(n_months - row) // 12)
+            rows = data.rows[data.rows < refit]
+            if rows.size < 12:
+                raise TooFewEventsError(
+                    f"Under a year can be explained before {cutoff:%Y-%m-%d}; there is no fit."
+                )
+            if refit not in found:
+                found[refit] = self._climbed(data, rows)
+            ended = found[refit]
+            mean = data.likelihood(np.array([row]), ended.structure).mean(ended.maximum.theta)[0]
+            rate = np.zeros(grid.inside.size)
+            rate[data.past.cells] = mean / _days_after(cutoff, events.time_zone)
+            return rate.reshape(grid.shape), np.zeros(grid.shape)
+
+        return rate_before
+
+    def _climbed(self, data: GridData, rows: IntArray) -> Climbed:
+        structure = Structure(
+            self.half_life, self.own_lags, self.near_lags, self.decay, self.overdispersed
+        )
+        size = rows.size * data.past.cells.size
+        return climb(
+            structure,
+            lambda chosen, every: data.likelihood(rows[::every], chosen),
+            # 5 and 7 meet every month of the year, which 2 to 4 and 6 do not.
+            step=1 if size < _ROUGH else 5 if size < 5 * _ROUGH else 7,
+        )
+
+
+def _days_after(cutoff: pd.Timestamp, time_zone: str) -> float:
+    """Length of the local month that holds a cut-off; days."""
+    first = cutoff.tz_convert(time_zone).tz_localize(None).normalize().replace(day=1)
+    months = pd.DatetimeIndex([first, first + pd.DateOffset(months=1)]).tz_localize(time_zone)
+    return float((months[1] - months[0]) / pd.Timedelta(days=1))
