@@ -2,7 +2,7 @@
 
     python benchmarks/monthly_recovery.py [--runs 300]
 
-Simulates records of 144 cells and 108 months from the model itself (own and near echoes, season,
+Simulates records of 256 cells and 108 months from the model itself (own and near echoes, season,
 long-run rates that learn, negative binomial counts), fits each, and counts how often the 90 %
 interval of each parameter holds the value that the record was made with.
 """
@@ -40,9 +40,9 @@ TRUTH = {
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--runs", type=int, default=300)
-    options.add_argument("--side", type=int, default=12, help="cells along an edge")
+    options.add_argument("--side", type=int, default=16, help="cells along an edge")
     options.add_argument("--months", type=int, default=108)
-    options.add_argument("--rate", type=float, default=4.0, help="offences a cell and month")
+    options.add_argument("--rate", type=float, default=1.5, help="offences a cell and month")
     chosen = options.parse_args()
     warnings.simplefilter("ignore", DataQualityWarning)
     model = EndemicEpidemic(

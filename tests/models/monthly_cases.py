@@ -13,7 +13,7 @@ from hotspot.models.endemic_epidemic.neighbours import GridSpread
 from hotspot.models.parts.shapes import GaussianShape
 
 CELL = 250.0
-TRUE = {"strength": 1.0, "half_life": 24.0, "season": 0.3, "own": 0.1, "near": 0.25, "sd": 350.0}
+TRUE = {"strength": 5.0, "half_life": 24.0, "season": 0.3, "own": 0.15, "near": 0.3, "sd": 350.0}
 LAGS = GeometricLags(2, 0.3)
 PSI = 0.3
 
@@ -26,7 +26,7 @@ def simulated_counts(rng, *, side=8, months=72, rate=1.5, learning=24):
     exposure = Exposure("area", np.ones((months + 1, n)), even, np.zeros(months, np.int64))
     kind = {"shape": (side, side), "cells": cells, "spacing": CELL, "exposure": even}
     none = np.empty(0, np.int64)
-    near = GridSpread(decay=GaussianShape(TRUE["sd"]), reach=8, version=none, **kind)
+    near = GridSpread(decay=GaussianShape(TRUE["sd"]), reach=6, version=none, **kind)
     counts = np.zeros((months, n))
     uneven = rng.gamma(2.0, 0.5, n) * rate
     for t in range(months):

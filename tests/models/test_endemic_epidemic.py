@@ -98,7 +98,7 @@ def test_next_months_mean_is_the_formula(fitted, counts):
     row, column = np.divmod(np.arange(SIDE**2), SIDE)
     distance = 250.0 * np.hypot(row[:, None] - row, column[:, None] - column)
     weights = np.exp(-0.5 * (distance / np.exp(fitted.estimates["near log sd"])) ** 2)
-    weights *= (distance > 0) & (distance <= 2000.0)
+    weights *= (distance > 0) & (distance <= 1500.0)
     weights /= weights.sum(axis=1, keepdims=True)
     for lags, scale, matrix in (
         (known.own_lags, known.own, np.eye(SIDE**2)),

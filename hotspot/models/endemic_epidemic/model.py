@@ -106,7 +106,7 @@ class EndemicEpidemic:
     own_lags: Lags | None = field(default_factory=lambda: GeometricLags(12))
     near_lags: Lags | None = field(default_factory=lambda: GeometricLags(3))
     decay: Decay = field(default_factory=lambda: ExponentialShape(300.0))
-    reach: float = 2000.0
+    reach: float = 1500.0
     neighbourhood: float = 500.0
     harmonics: int = 1
     trend: bool = False
