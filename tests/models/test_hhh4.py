@@ -51,7 +51,7 @@ def model(family: str, endemic: LogLinear) -> EndemicEpidemicAreas:
     return EndemicEpidemicAreas(endemic, own=LogLinear(), near=LogLinear(), overdispersion=family)
 
 
-def agree(fitted, name: str, order: list[str]) -> None:
+def assert_as_r_fits_it(fitted, name: str, order: list[str]) -> None:
     """Estimates and standard errors in R's order; of logarithms by the delta rule."""
     reference = REFERENCE[name]
     assert fitted.log_likelihood == pytest.approx(reference["log_likelihood"], abs=1e-4)
@@ -92,7 +92,7 @@ def test_simulated_counts_are_fitted_as_r_fits_them(name, family, weights, shape
     fitted = model(family, LogLinear(SEASON)).fit(
         counts, calendar_table(counts), neighbours=weights
     )
-    agree(fitted, name, ECHOES + ENDEMIC + shape)
+    assert_as_r_fits_it(fitted, name, ECHOES + ENDEMIC + shape)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_measles_in_weser_ems_is_fitted_as_r_fits_it(r_data, name, family, shape
     weights = power_law(orders, 5) if name.endswith("power") else first_order(orders)
     chosen = model(family, LogLinear(SEASON, exposure="people"))
     fitted = chosen.fit(counts, table, neighbours=weights)
-    agree(fitted, name, ECHOES + ENDEMIC + shape)
+    assert_as_r_fits_it(fitted, name, ECHOES + ENDEMIC + shape)
 
 
 def test_influenza_and_meningococci_are_fitted_as_r_fits_them(r_data):

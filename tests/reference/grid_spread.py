@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def spread_on_grid(amount, row, column, shape, table):  # noqa: ARG001
+def spread_on_grid(amount, row, column, shape, table):  # noqa: ARG001 - as the compiled loop
     reach = len(table) - 1
     rows = np.abs(row[:, None] - row[None, :])
     columns = np.abs(column[:, None] - column[None, :])
