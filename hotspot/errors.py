@@ -92,6 +92,28 @@ class StudyError(HotspotError, ValueError):
     """A study file is missing something, or says something that is not understood."""
 
 
+class LedgerError(HotspotError, ValueError):
+    """A ledger was changed, is of another version, or cannot be written."""
+
+
+class RefusedError(HotspotError, ValueError):
+    """A guard refuses what was asked for; carries its code, and what to do instead.
+
+    Attributes
+    ----------
+    code : str
+        Of the guard, such as ``"G7"``; see :mod:`hotspot.guards`.
+    remedy : str
+        What to do instead.
+    may_be_overridden : bool
+        Whether an override with a reason lets it pass, on the record.
+    """
+
+    def __init__(self, code: str, message: str, *, remedy: str, may_be_overridden: bool) -> None:
+        super().__init__(f"[{code}] {message} {remedy}")
+        self.code, self.remedy, self.may_be_overridden = code, remedy, may_be_overridden
+
+
 class HotspotWarning(UserWarning):
     """Base of every warning; silence one class with :func:`warnings.filterwarnings`."""
 
