@@ -64,11 +64,21 @@ _names = {
     "evaluate.ranking": [
         "hit_rate",
         "prediction_accuracy_index",
+        "penalised_prediction_accuracy_index",
         "prediction_efficiency_index",
         "prediction_efficiency_index_star",
-        "capture_curve",
-        "capture_area",
     ],
+    "evaluate.capture": ["capture_curve", "capture_area", "recapture_rate_index"],
+    "evaluate.flags": [
+        "flag_cells",
+        "compactness",
+        "clumpiness",
+        "complementarity",
+        "dynamic_variability",
+    ],
+    "evaluate.totals": ["calibration_ratio"],
+    "evaluate.intervals": ["interval_score", "weighted_interval_score"],
+    "evaluate.energy": ["energy_score"],
     "evaluate.scores": [
         "poisson_log_score",
         "negative_binomial_log_score",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
+from hotspot._checks import require_same_grid, require_share, require_variable
 from hotspot._typing import BoolArray, FloatArray
 from hotspot.errors import ForecastError, GridMismatchError, ParameterError
 
@@ -30,6 +31,70 @@ def over_maps(
         kwargs=options,
         keep_attrs=False,
     )
+
+
+def over_ranked_maps(
+    function: Callable,
+    forecast: xr.Dataset,
+    observed: xr.DataArray,
+    *,
+    area_share: float | Sequence[float],
+    cell_area: xr.DataArray | None,
+    **options,
+) -> xr.DataArray:
+    """Call `function` on expected counts, observed counts and areas, for some shares of area."""
+    shares = shares_of(area_share)
+    score = over_areas(
+        function, forecast, observed, cell_area, output=["area_share"], shares=shares, **options
+    )
+    return with_shares(score, area_share)
+
+
+def over_areas(
+    function: Callable,
+    forecast: xr.Dataset,
+    observed: xr.DataArray,
+    cell_area: xr.DataArray | None,
+    *,
+    output: Sequence[str] = (),
+    **options,
+) -> xr.DataArray:
+    """Call `function` on expected counts, observed counts and areas."""
+    expected = require_variable(forecast, "expected_count")
+    require_same_grid(expected, observed)
+    area = area_of_cells(forecast, cell_area)
+    return over_maps(function, expected, observed, area, output=output, **options)
+
+
+def shares_of(area_share: float | Sequence[float]) -> FloatArray:
+    """(n,) shares in (0, 1]."""
+    shares = np.atleast_1d(np.asarray(area_share, float))
+    if shares.ndim != 1 or shares.size == 0:
+        raise ParameterError(
+            f"area_share must be a number or a sequence of them, got {area_share}."
+        )
+    for share in shares:
+        require_share(share, "area_share")
+    return shares
+
+
+def with_shares(values: xr.DataArray, area_share: float | Sequence[float]) -> xr.DataArray:
+    """`values` with the shares as labels, or without that dimension where one number was asked."""
+    if np.ndim(area_share) == 0:
+        return values.squeeze("area_share", drop=True)
+    return values.assign_coords(area_share=shares_of(area_share))
+
+
+def area_of_cells(forecast: xr.Dataset, cell_area: xr.DataArray | None) -> xr.DataArray:
+    """(y, x): the areas given, else the forecast's own, else 1 for every cell."""
+    expected = require_variable(forecast, "expected_count")
+    if cell_area is None and "inside_area" in forecast:
+        cell_area = forecast["inside_area"]
+    if cell_area is None:
+        first = {dim: 0 for dim in expected.dims if dim not in MAP}
+        return xr.ones_like(expected.isel(first, drop=True), dtype=float)
+    require_same_grid(expected, cell_area)
+    return cell_area.reset_coords(drop=True)
 
 
 def inside_of(expected: FloatArray, observed: FloatArray) -> BoolArray:

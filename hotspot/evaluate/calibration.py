@@ -83,7 +83,7 @@ def interval_coverage(
     >>> float(interval_coverage(forecast, observed, level=0.9))
     0.5
     """
-    lower, upper = _bounds(forecast, "count_quantile", level)
+    lower, upper = bounds_of(forecast, "count_quantile", level)
     require_same_grid(lower, observed)
     maps = [lower, observed, upper]
     if hottest is not None:
@@ -133,7 +133,7 @@ def area_interval_coverage(
     >>> float(area_interval_coverage(forecast, observed, level=0.9))
     0.5
     """
-    lower, upper = _bounds(forecast, "area_count_quantile", level)
+    lower, upper = bounds_of(forecast, "area_count_quantile", level)
     require_same_labels(lower, observed, hint="Sum the counts over the forecast's own areas.")
     known = observed.notnull() & lower.notnull()
     held = (observed >= lower) & (observed <= upper)
@@ -362,7 +362,8 @@ def hottest_cells(forecast: xr.Dataset, *, share: float) -> xr.DataArray:
     return over_maps(_hottest_of_one_map, expected, output=MAP, share=share) > 0
 
 
-def _bounds(forecast: xr.Dataset, name: str, level: float) -> tuple[xr.DataArray, xr.DataArray]:
+def bounds_of(forecast: xr.Dataset, name: str, level: float) -> tuple[xr.DataArray, xr.DataArray]:
+    """The two quantiles of the forecast's `name` that bound its central interval of `level`."""
     require_level(level)
     quantiles = require_variable(forecast, name)
     held = quantiles["quantile"].values

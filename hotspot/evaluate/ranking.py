@@ -13,7 +13,9 @@ True of every function here:
 * **Ties.** Cells with the same expected count per area (to a relative 1e-12, so that rounding
   errors make no order) are flagged in equal part, each credited with that part of its events.
   For equal areas this is the expectation over all ways to break the tie. No random numbers are
-  drawn.
+  drawn. ``ties="lowest"`` and ``ties="highest"`` give the least and the most that any way of
+  breaking the ties could have caught: what lies between them is luck, or choice. (PEI has no
+  such switch; on equal cells PEI*, which has, is the same number.)
 * Observed counts that lack a dimension of the forecast, such as ``model``, are the same for
   all its labels. The result is NaN where no event was observed.
 * The cost is one sort of the cells for each map, however many shares are asked for.
@@ -26,20 +28,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import xarray as xr
 
-from hotspot._checks import require_same_grid, require_share, require_variable
 from hotspot.errors import ParameterError
 from hotspot.evaluate._flagged import (
-    area_under_one_map,
-    curve_of_one_map,
+    Ties,
+    checked_ties,
     hit_rate_of_one_map,
-    pai_of_one_map,
     pei_of_one_map,
     pei_star_of_one_map,
+    penalised_pai_of_one_map,
 )
-from hotspot.evaluate._maps import MAP, over_maps
+from hotspot.evaluate._maps import over_ranked_maps
 
 
 def hit_rate(
@@ -48,6 +48,7 @@ def hit_rate(
     *,
     area_share: float | Sequence[float],
     cell_area: xr.DataArray | None = None,
+    ties: Ties = "mean",
 ) -> xr.DataArray:
     r"""Hit rate: the share of events that fell in the flagged, hottest part of the map.
 
@@ -66,6 +67,8 @@ def hit_rate(
         Share of the region to flag, in (0, 1]. A sequence adds the dimension ``area_share``.
     cell_area : DataArray (y, x), optional
         Area of each cell, in any unit. See the module's notes.
+    ties : {"mean", "lowest", "highest"}
+        How cells tied at the cut are credited. See the module's notes.
 
     Returns
     -------
@@ -101,7 +104,14 @@ def hit_rate(
     >>> float(hit_rate(forecast, observed, area_share=0.5))
     0.75
     """
-    rate = _ranked_score(hit_rate_of_one_map, forecast, observed, area_share, cell_area)
+    rate = over_ranked_maps(
+        hit_rate_of_one_map,
+        forecast,
+        observed,
+        area_share=area_share,
+        cell_area=cell_area,
+        ties=checked_ties(ties),
+    )
     return rate.rename("hit_rate").assign_attrs(long_name="hit rate", units="1")
 
 
@@ -111,6 +121,7 @@ def prediction_accuracy_index(
     *,
     area_share: float | Sequence[float],
     cell_area: xr.DataArray | None = None,
+    ties: Ties = "mean",
 ) -> xr.DataArray:
     r"""Prediction accuracy index: hit rate over the share of area flagged.
 
@@ -131,6 +142,8 @@ def prediction_accuracy_index(
         Share of the region to flag, in (0, 1]. A sequence adds the dimension ``area_share``.
     cell_area : DataArray (y, x), optional
         Area of each cell, in any unit. See the module's notes.
+    ties : {"mean", "lowest", "highest"}
+        How cells tied at the cut are credited. See the module's notes.
 
     Returns
     -------
@@ -166,8 +179,90 @@ def prediction_accuracy_index(
     >>> float(prediction_accuracy_index(forecast, observed, area_share=0.25))
     2.5
     """
-    index = _ranked_score(pai_of_one_map, forecast, observed, area_share, cell_area)
-    return index.rename("pai").assign_attrs(long_name="prediction accuracy index", units="1")
+    index = penalised_prediction_accuracy_index(
+        forecast, observed, area_share=area_share, alpha=1.0, cell_area=cell_area, ties=ties
+    )
+    del index.attrs["alpha"]
+    return index.rename("pai").assign_attrs(long_name="prediction accuracy index")
+
+
+def penalised_prediction_accuracy_index(
+    forecast: xr.Dataset,
+    observed: xr.DataArray,
+    *,
+    area_share: float | Sequence[float],
+    alpha: float,
+    cell_area: xr.DataArray | None = None,
+    ties: Ties = "mean",
+) -> xr.DataArray:
+    r"""Penalised prediction accuracy index: PAI that a tiny flagged area cannot inflate as much.
+
+    .. math:: \mathrm{PPAI} = \frac{n / N}{(a / A)^{\alpha}}
+
+    where :math:`n` of :math:`N` events fall in the flagged area :math:`a` of a region of area
+    :math:`A`. PAI has no ceiling as the flagged area shrinks; the smaller `alpha`, the more it
+    costs to flag little. 1 gives PAI, 0 the hit rate. Larger is better; a flat forecast scores
+    :math:`(a / A)^{1 - \alpha}`.
+
+    Parameters
+    ----------
+    forecast : Dataset (..., y, x)
+        Holds ``expected_count``; NaN marks cells outside the region.
+    observed : DataArray (..., y, x)
+        Event counts on the same grid.
+    area_share : float or sequence of float
+        Share of the region to flag, in (0, 1]. A sequence adds the dimension ``area_share``.
+    alpha : float
+        In [0, 1]; there is no customary value, so give it with every figure. Kept as attribute.
+    cell_area : DataArray (y, x), optional
+        Area of each cell, in any unit. See the module's notes.
+    ties : {"mean", "lowest", "highest"}
+        How cells tied at the cut are credited. See the module's notes.
+
+    Returns
+    -------
+    DataArray
+        Unitless, over the remaining dimensions; NaN where nothing was observed.
+
+    Raises
+    ------
+    ParameterError
+        If `alpha` is outside [0, 1]; and as :func:`prediction_accuracy_index`.
+    GridMismatchError, ForecastError
+        As :func:`prediction_accuracy_index`.
+
+    References
+    ----------
+    Joshi, C., Curtis-Ham, S., D'Ath, C., & Searle, D. (2021). Considerations for developing
+    predictive spatial models of crime and new methods for measuring their accuracy. ISPRS
+    International Journal of Geo-Information, 10, 597. https://doi.org/10.3390/ijgi10090597
+
+    Examples
+    --------
+    A quarter of the cells holds 5 of 8 events: (5 / 8) / (1 / 4) ** 0.5 = 1.25.
+
+    >>> import xarray as xr
+    >>> cells = {"y": [0], "x": [0, 1, 2, 3]}
+    >>> forecast = xr.Dataset({"expected_count": (("y", "x"), [[4.0, 3.0, 2.0, 1.0]])}, cells)
+    >>> observed = xr.DataArray([[5, 1, 2, 0]], cells, ["y", "x"])
+    >>> float(
+    ...     penalised_prediction_accuracy_index(forecast, observed, area_share=0.25, alpha=0.5))
+    1.25
+    """
+    if not 0.0 <= alpha <= 1.0:
+        raise ParameterError(f"alpha must be in [0, 1], got {alpha}.")
+    index = over_ranked_maps(
+        penalised_pai_of_one_map,
+        forecast,
+        observed,
+        area_share=area_share,
+        cell_area=cell_area,
+        ties=checked_ties(ties),
+        alpha=alpha,
+    )
+    return index.rename("ppai").assign_attrs(
+        long_name="penalised prediction accuracy index", units="1", alpha=alpha
+    )
 
 
 def prediction_efficiency_index(
@@ -228,7 +323,9 @@ def prediction_efficiency_index(
     >>> prediction_efficiency_index(forecast, observed, area_share=[0.25, 0.5]).values.round(3)
     array([1.   , 0.857])
     """
-    index = _ranked_score(pei_of_one_map, forecast, observed, area_share, cell_area)
+    index = over_ranked_maps(
+        pei_of_one_map, forecast, observed, area_share=area_share, cell_area=cell_area
+    )
     return index.rename("pei").assign_attrs(long_name="prediction efficiency index", units="1")
 
 
@@ -238,6 +335,7 @@ def prediction_efficiency_index_star(
     *,
     area_share: float | Sequence[float],
     cell_area: xr.DataArray | None = None,
+    ties: Ties = "mean",
 ) -> xr.DataArray:
     r"""Prediction efficiency index PEI*: events caught over the most that this area could catch.
 
@@ -258,6 +356,8 @@ def prediction_efficiency_index_star(
         Share of the region to flag, in (0, 1]. A sequence adds the dimension ``area_share``.
     cell_area : DataArray (y, x), optional
         Area of each cell, in any unit. See the module's notes.
+    ties : {"mean", "lowest", "highest"}
+        How cells tied at the cut are credited. See the module's notes.
 
     Returns
     -------
@@ -283,144 +383,14 @@ def prediction_efficiency_index_star(
     >>> float(prediction_efficiency_index_star(forecast, observed, area_share=0.5).round(3))
     0.857
     """
-    index = _ranked_score(pei_star_of_one_map, forecast, observed, area_share, cell_area)
+    index = over_ranked_maps(
+        pei_star_of_one_map,
+        forecast,
+        observed,
+        area_share=area_share,
+        cell_area=cell_area,
+        ties=checked_ties(ties),
+    )
     return index.rename("pei_star").assign_attrs(
         long_name="prediction efficiency index PEI*", units="1"
     )
-
-
-def capture_curve(
-    forecast: xr.Dataset,
-    observed: xr.DataArray,
-    *,
-    area_share: Sequence[float] | None = None,
-    cell_area: xr.DataArray | None = None,
-) -> xr.DataArray:
-    r"""Capture curve: the share of events in the hottest share of area, for every share.
-
-    It rises from (0, 0) to (1, 1); a flat forecast gives the diagonal. No share is rounded to
-    whole cells here: between cells, and across ties, the curve is a straight line.
-
-    Parameters
-    ----------
-    forecast : Dataset (..., y, x)
-        Holds ``expected_count``; NaN marks cells outside the region.
-    observed : DataArray (..., y, x)
-        Event counts on the same grid.
-    area_share : sequence of float, optional
-        Shares in [0, 1] at which to give the curve; default 0, 0.01, ..., 1.
-    cell_area : DataArray (y, x), optional
-        Area of each cell, in any unit. See the module's notes.
-
-    Returns
-    -------
-    DataArray (..., area_share)
-        Share of events, unitless. NaN where nothing was observed.
-
-    Raises
-    ------
-    GridMismatchError, ForecastError
-        As :func:`prediction_accuracy_index`.
-    ParameterError
-        If a share is outside [0, 1].
-
-    See Also
-    --------
-    capture_area : The area under this curve.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> cells = {"y": [0], "x": [0, 1, 2, 3]}
-    >>> forecast = xr.Dataset({"expected_count": (("y", "x"), [[4.0, 3.0, 2.0, 1.0]])}, cells)
-    >>> observed = xr.DataArray([[5, 1, 2, 0]], cells, ["y", "x"])
-    >>> capture_curve(forecast, observed, area_share=[0, 0.25, 0.375, 1]).values
-    array([0.    , 0.625 , 0.6875, 1.    ])
-    """
-    shares = np.linspace(0, 1, 101) if area_share is None else np.asarray(area_share, float)
-    if shares.ndim != 1 or not ((shares >= 0) & (shares <= 1)).all():
-        raise ParameterError(
-            f"area_share must be a sequence of shares in [0, 1], got {area_share}."
-        )
-    curve = _scored(
-        curve_of_one_map, forecast, observed, cell_area, output=["area_share"], shares=shares
-    )
-    return (
-        curve.assign_coords(area_share=shares)
-        .rename("capture_curve")
-        .assign_attrs(long_name="share of events captured", units="1")
-    )
-
-
-def capture_area(
-    forecast: xr.Dataset, observed: xr.DataArray, *, cell_area: xr.DataArray | None = None
-) -> xr.DataArray:
-    r"""Area under the capture curve: how well the whole map is ordered, in one number.
-
-    .. math:: \int_0^1 c(s)\, ds
-
-    with :math:`c` the capture curve; 0.5 for a flat forecast, larger is better. Exact: the
-    curve is a chain of straight lines. It weighs the coldest half of the map as much as the
-    hottest, so it says little about a small flagged area; give it beside :func:`hit_rate`.
-
-    Parameters
-    ----------
-    forecast : Dataset (..., y, x)
-        Holds ``expected_count``; NaN marks cells outside the region.
-    observed : DataArray (..., y, x)
-        Event counts on the same grid.
-    cell_area : DataArray (y, x), optional
-        Area of each cell, in any unit. See the module's notes.
-
-    Returns
-    -------
-    DataArray
-        In [0, 1] over the remaining dimensions. NaN where nothing was observed.
-
-    Raises
-    ------
-    GridMismatchError, ForecastError
-        As :func:`prediction_accuracy_index`.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> cells = {"y": [0], "x": [0, 1]}
-    >>> forecast = xr.Dataset({"expected_count": (("y", "x"), [[2.0, 1.0]])}, cells)
-    >>> float(capture_area(forecast, xr.DataArray([[1, 0]], cells, ["y", "x"])))
-    0.75
-    """
-    area = _scored(area_under_one_map, forecast, observed, cell_area)
-    return area.rename("capture_area").assign_attrs(
-        long_name="area under the capture curve", units="1"
-    )
-
-
-def _ranked_score(function, forecast, observed, area_share, cell_area) -> xr.DataArray:
-    shares = np.atleast_1d(np.asarray(area_share, float))
-    if shares.ndim != 1 or shares.size == 0:
-        raise ParameterError(
-            f"area_share must be a number or a sequence of them, got {area_share}."
-        )
-    for share in shares:
-        require_share(share, "area_share")
-    score = _scored(function, forecast, observed, cell_area, output=["area_share"], shares=shares)
-    score = score.assign_coords(area_share=shares)
-    return score.squeeze("area_share", drop=True) if np.ndim(area_share) == 0 else score
-
-
-def _scored(function, forecast, observed, cell_area, *, output=(), **options) -> xr.DataArray:
-    expected = require_variable(forecast, "expected_count")
-    require_same_grid(expected, observed)
-    area = _area_of_cells(forecast, expected, cell_area)
-    require_same_grid(expected, area)
-    return over_maps(function, expected, observed, area, output=output, **options)
-
-
-def _area_of_cells(forecast, expected, cell_area) -> xr.DataArray:
-    if cell_area is None and "inside_area" in forecast:
-        cell_area = forecast["inside_area"]
-    if cell_area is None:
-        first = {dim: 0 for dim in expected.dims if dim not in MAP}
-        return xr.ones_like(expected.isel(first, drop=True), dtype=float)
-    return cell_area.reset_coords(drop=True)

@@ -15,9 +15,11 @@ from hotspot.evaluate import (
     capture_area,
     capture_curve,
     hit_rate,
+    penalised_prediction_accuracy_index,
     prediction_accuracy_index,
     prediction_efficiency_index,
     prediction_efficiency_index_star,
+    recapture_rate_index,
 )
 from tests.evaluate.maps import forecast_of, on_grid
 from tests.reference import ranking as reference
@@ -75,6 +77,115 @@ def test_ties_are_credited_with_the_mean_over_all_orders(n_flagged):
     rate = hit_rate(forecast_of(expected), on_grid(observed), area_share=n_flagged / 6)
     hits = reference.expected_hits(expected, observed, n_flagged)
     assert rate.item() == pytest.approx(float(hits / sum(observed)))
+
+
+@pytest.mark.parametrize("area", [[1.0] * 6, [4.0, 1.0, 2.0, 2.0, 1.0, 0.5]])
+@pytest.mark.parametrize("area_share", [0.34, 0.4, 0.5, 0.67])
+def test_tie_bounds_are_the_least_and_most_of_every_order(area, area_share):
+    per_area, observed = np.array([2, 5, 2, 2, 1, 2]), [3, 1, 0, 4, 9, 1]
+    expected = per_area * area
+    maps = forecast_of(expected, inside_area=area), on_grid(observed)
+    whole = np.ptp(area) == 0
+    flagged = np.floor(area_share * 6) if whole else area_share * sum(area)
+    least, most = reference.hits_in_every_order(expected, observed, area, flagged)
+    for ties, hits in (("lowest", least), ("highest", most)):
+        rate = hit_rate(*maps, area_share=area_share, ties=ties).item()
+        assert rate == pytest.approx(hits / sum(observed))
+    assert least < hit_rate(*maps, area_share=area_share).item() * sum(observed) < most
+
+
+@settings(max_examples=20)
+@given(expected=rates, observed=counts, area=areas, area_share=shares)
+def test_tie_bounds_enclose_the_mean_in_every_score_that_has_them(
+    expected, observed, area, area_share
+):
+    maps = forecast_of(expected, inside_area=area), on_grid(observed)
+    for score, options in (
+        (hit_rate, {"area_share": area_share}),
+        (prediction_accuracy_index, {"area_share": area_share}),
+        (penalised_prediction_accuracy_index, {"area_share": area_share, "alpha": 0.4}),
+        (prediction_efficiency_index_star, {"area_share": area_share}),
+        (capture_curve, {"area_share": [area_share]}),
+        (capture_area, {}),
+    ):
+        low, mean, high = (
+            score(*maps, **options, ties=ties).values.item()
+            for ties in ("lowest", "mean", "highest")
+        )
+        assert low - 1e-12 <= mean <= high + 1e-12
+
+
+def test_without_ties_the_tie_bounds_coincide():
+    maps = forecast_of([4, 3, 2, 1]), on_grid([1, 5, 0, 2])
+    bounds = [hit_rate(*maps, area_share=0.5, ties=ties).item() for ties in ("lowest", "highest")]
+    assert bounds == [0.75, 0.75]
+
+
+def test_the_tie_bounds_of_a_flat_map_are_those_of_no_forecast_at_all():
+    maps = forecast_of(np.ones(8)), on_grid([3, 0, 2, 0, 1, 0, 0, 2])
+    bounds = [hit_rate(*maps, area_share=0.25, ties=ties).item() for ties in ("lowest", "highest")]
+    assert bounds == [0.0, 5 / 8]
+
+
+def test_an_unknown_way_to_treat_ties_is_refused():
+    with pytest.raises(ParameterError, match=r"ties must be one of .*'random'"):
+        hit_rate(forecast_of([1, 2]), on_grid([1, 0]), area_share=0.5, ties="random")
+
+
+@settings(max_examples=20)
+@given(expected=rates, observed=counts, area_share=shares)
+def test_the_penalised_pai_runs_from_the_hit_rate_to_pai(expected, observed, area_share):
+    maps = forecast_of(expected), on_grid(observed)
+    ends = [
+        penalised_prediction_accuracy_index(*maps, area_share=area_share, alpha=alpha).item()
+        for alpha in (0.0, 1.0)
+    ]
+    truth = [score(*maps, area_share=area_share).item() for score in RANKED[:2]]
+    assert ends == pytest.approx(truth, rel=1e-12)
+
+
+def test_the_penalised_pai_by_hand():
+    """4 of 16 cells hold 6 of 12 events: (1 / 2) / (1 / 4) ** 0.25."""
+    forecast = forecast_of(np.arange(16, 0, -1.0))
+    observed = on_grid([3, 1, 1, 1] + [1] * 6 + [0] * 6)
+    index = penalised_prediction_accuracy_index(forecast, observed, area_share=0.25, alpha=0.25)
+    assert index.item() == pytest.approx(0.5 * 2**0.5)
+    assert index.attrs["alpha"] == 0.25
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.1, np.nan])
+def test_a_penalty_outside_0_to_1_is_refused(alpha):
+    with pytest.raises(ParameterError, match=r"alpha must be in \[0, 1\], got"):
+        penalised_prediction_accuracy_index(
+            forecast_of([1, 2]), on_grid([1, 0]), area_share=0.5, alpha=alpha
+        )
+
+
+def test_the_recapture_rate_by_hand():
+    """The flagged half held 8 of 10 events, then 9 of 15: (9 / 8) / (15 / 10)."""
+    earlier, later = on_grid([5, 3, 1, 1]), on_grid([4, 5, 6, 0])
+    index = recapture_rate_index(forecast_of([5, 3, 1, 1]), later, earlier=earlier, area_share=0.5)
+    assert index.item() == pytest.approx(0.75)
+
+
+@settings(max_examples=20)
+@given(observed=counts, earlier=counts, area_share=shares)
+def test_a_flat_map_recaptures_all_that_it_had(observed, earlier, area_share):
+    flat = forecast_of(np.ones((4, 5)))
+    index = recapture_rate_index(
+        flat, on_grid(observed), earlier=on_grid(earlier), area_share=area_share
+    )
+    assert index.item() == pytest.approx(1.0)
+
+
+def test_the_recapture_rate_of_an_area_that_held_nothing_is_infinite_or_not_defined():
+    forecast, earlier = forecast_of([2, 1]), on_grid([0, 4])
+    found = [
+        recapture_rate_index(forecast, on_grid(later), earlier=earlier, area_share=0.5).item()
+        for later in ([1, 1], [0, 1])
+    ]
+    assert found[0] == np.inf
+    assert np.isnan(found[1])
 
 
 @given(observed=counts, area=areas, area_share=shares, seed=st.integers(0, 99))

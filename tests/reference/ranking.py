@@ -32,3 +32,24 @@ def most_hits(observed, n_flagged):
     return max(
         sum(observed[i] for i in cells) for cells in combinations(range(len(observed)), n_flagged)
     )
+
+
+def hits_in_every_order(expected, observed, area, flagged):
+    """Least and most hits over all orders that rank by expected count per area.
+
+    Cells are taken whole in that order and the last in part.
+    """
+    density = [m / a for m, a in zip(expected, area, strict=True)]
+    found = []
+    for order in permutations(range(len(expected))):
+        if [density[i] for i in order] != sorted(density, reverse=True):
+            continue
+        hits, left = 0.0, flagged
+        for i in order:
+            part = min(1.0, left / area[i])
+            hits += part * observed[i]
+            left -= part * area[i]
+            if left <= 1e-12:
+                break
+        found.append(hits)
+    return min(found), max(found)
