@@ -59,6 +59,7 @@ _names = {
     "backtesting.folds": ["Fold", "rolling_origin"],
     "backtesting.run": ["backtest"],
     "backtesting.leaks": ["LeakReport", "leak_test"],
+    "forecast.submitted": ["read_forecast"],
     "forecast.export": ["save_forecast", "load_forecast", "save_area_forecast"],
     "forecast.schema": ["check_forecast"],
     "evaluate.ranking": [
@@ -98,6 +99,8 @@ _names = {
     "ledger.journal": ["Ledger"],
     "ledger.verify": ["verify_ledger"],
     "ledger.checkpoint": ["checkpoint", "read_checkpoint"],
+    "evaluate.submitted": ["match_observed"],
+    "evaluate.judge": ["judge_forecast"],
     "plot.maps": ["plot_forecast", "plot_bounds"],
     "plot.areas": ["plot_area_bounds"],
     "plot.curves": ["plot_capture_curve", "plot_calibration", "plot_pit"],

@@ -29,6 +29,7 @@ def write_geotiff(forecast: xr.Dataset, path: Path) -> None:
     size = forecast.attrs["cell_size"]
     west, north = float(forecast["x"][0]) - size / 2, float(forecast["y"][-1]) + size / 2
     bands = list(_bands(forecast))
+    ends = _ends(forecast)
     with rasterio.open(
         path,
         "w",
@@ -47,7 +48,7 @@ def write_geotiff(forecast: xr.Dataset, path: Path) -> None:
         for number, (values, tags) in enumerate(bands, start=1):
             raster.write(values[::-1], number)  # rows of a raster run from north to south
             raster.set_band_description(number, " ".join(tags.values()))
-            raster.update_tags(number, **tags)
+            raster.update_tags(number, **tags, **ends.get(tags["time"], {}))
 
 
 def _bands(forecast: xr.Dataset) -> Iterator[tuple[np.ndarray, dict[str, str]]]:
@@ -61,6 +62,14 @@ def _bands(forecast: xr.Dataset) -> Iterator[tuple[np.ndarray, dict[str, str]]]:
             strict=True,
         ):
             yield values, {"variable": "count_quantile", "quantile": f"{level:g}", "time": time}
+
+
+def _ends(forecast: xr.Dataset) -> dict[str, dict[str, str]]:
+    """The tag of each period's end, by its start; none where the forecast does not hold ends."""
+    if "time_end" not in forecast.coords:
+        return {}
+    starts, ends = _iso(forecast["time"]), _iso(forecast["time_end"])
+    return {start: {"time_end": end} for start, end in zip(starts, ends, strict=True)}
 
 
 def cell_table(forecast: xr.Dataset) -> gpd.GeoDataFrame:

@@ -158,7 +158,7 @@ def area_weights(grid: Grid, areas: gpd.GeoDataFrame, *, by: str) -> tuple[csr_a
     """
     names = _checked_names(grid, areas, by)
     polygons = areas.geometry.to_numpy()
-    _require_no_overlap(polygons, names)
+    require_no_overlap(polygons, names)
     squares = grid.cells()
     inside_area = grid.inside_area.ravel()[squares.index]
     parts = _inside_parts(grid, squares.to_numpy(), inside_area)
@@ -204,7 +204,8 @@ def _checked_names(grid: Grid, areas: gpd.GeoDataFrame, by: str) -> np.ndarray:
     return names
 
 
-def _require_no_overlap(polygons: np.ndarray, names: np.ndarray) -> None:
+def require_no_overlap(polygons: np.ndarray, names: np.ndarray) -> None:
+    """Refuse polygons of which two overlap by more than 1 % of the smaller."""
     if shapely.coverage_is_valid(polygons):
         return
     # Outlines that disagree by slivers are no coverage either, so look at each pair.

@@ -105,7 +105,7 @@ class Grid:
             x=(x_edges[:-1] + x_edges[1:]) / 2,
             y=(y_edges[:-1] + y_edges[1:]) / 2,
             cell_size=size,
-            inside_area=_area_inside(area, x_edges, y_edges),
+            inside_area=area_inside(area, x_edges, y_edges),
             region=area,
             crs=system,
         )
@@ -171,7 +171,7 @@ def _slot(values: FloatArray, centres: FloatArray, size: float) -> IntArray:
     return np.where((index < 0) | (index >= centres.size), -1, index)
 
 
-def _area_inside(region: BaseGeometry, x_edges: FloatArray, y_edges: FloatArray) -> FloatArray:
+def area_inside(region: BaseGeometry, x_edges: FloatArray, y_edges: FloatArray) -> FloatArray:
     """Area of each cell inside the region: whole cells by containment, edge cells by clipping."""
     west, south = np.meshgrid(x_edges[:-1], y_edges[:-1])
     east, north = np.meshgrid(x_edges[1:], y_edges[1:])
