@@ -12,7 +12,7 @@ from hotspot.ledger.chain import GENESIS, canonical, linked, plain_json, read_li
 
 def test_the_hash_is_that_of_the_documented_recipe():
     entry = linked(0, GENESIS, {"format": "hotspot.audit.v1", "kind": "seal"})
-    said = '{"body":{"format":"hotspot.audit.v1","kind":"seal"},"prev":"%s","seq":0}' % ("0" * 64)  # noqa: UP031
+    said = '{"body":{"format":"hotspot.audit.v1","kind":"seal"},"prev":"%s","seq":0}' % ("0" * 64)
     assert entry.hash == hashlib.sha256(b"hotspot.audit.v1\x00" + said.encode()).hexdigest()
 
 
@@ -50,7 +50,7 @@ def test_a_value_that_is_not_json_is_refused():
         (lambda line: line.replace(b'"fit"', b'"fix"'), "was changed"),
         (lambda line: line.replace(b'"kind"', b'"kind2"'), "was changed"),
         (lambda line: b"{" + line[1:].replace(b"{", b"["), "not JSON"),
-        (lambda line: b"[1]", "not an entry"),
+        (lambda _: b"[1]", "not an entry"),
         (lambda line: line.replace(b"audit.v1", b"audit.v2"), "another format, 'hotspot.audit.v2'"),
     ],
 )

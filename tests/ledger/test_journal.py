@@ -35,7 +35,7 @@ def test_an_entry_says_what_code_ran_on_what(ledger):
         ("dispatch", {}, "no kind of entry 'dispatch'"),
         ("fit", {"role": "  "}, "role must say"),
         ("fit", {"role": "jo@met.police.uk"}, "no names and no addresses"),
-        ("fit", {"at": datetime(2025, 1, 1)}, "time zone"),  # noqa: DTZ001
+        ("fit", {"at": datetime(2025, 1, 1)}, "time zone"),
         ("fit", {"inputs": [{"name": "/home/jo/data.csv"}]}, "without its folder"),
         ("fit", {"parameters": {"x": float("nan")}}, "canonical JSON"),
     ],
@@ -96,7 +96,7 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(ledger, monkeypatch):
     before = ledger.path.read_bytes()
     with monkeypatch.context() as patched:
         stopped_after(patched, 100, OSError(errno.ENOSPC, "No space left on device"))
-        with pytest.raises(LedgerError, match="No space left.*make room"):
+        with pytest.raises(LedgerError, match=r"No space left.*make room"):
             ledger.append("score", role="analyst")
     assert ledger.path.read_bytes() == before
 
