@@ -108,6 +108,17 @@ _names = {
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submodules=["backtesting", "data", "errors", "evaluate", "forecast", "grid", "models", "plot"],
+    submodules=[
+        "backtesting",
+        "data",
+        "errors",
+        "evaluate",
+        "forecast",
+        "grid",
+        "guards",
+        "ledger",
+        "models",
+        "plot",
+    ],  # fmt: skip
     submod_attrs=_names,
 )

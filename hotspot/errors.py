@@ -96,7 +96,7 @@ class LedgerError(HotspotError, ValueError):
     """A ledger was changed, is of another version, or cannot be written."""
 
 
-class RefusedError(HotspotError, ValueError):
+class RefusedError(ParameterError):
     """A guard refuses what was asked for; carries its code, and what to do instead.
 
     Attributes

@@ -196,7 +196,7 @@ def _stacked(forecasts: list[xr.Dataset], models: list[str], folds: Sequence[Fol
     kept = {name: first.coords[name] for name in first.coords if "time" not in first[name].dims}
     each = {
         name: (("model", "fold"), np.reshape([f.attrs[name] for f in forecasts], shape))
-        for name in ("parameters", "entropy", "interval_kind", "input_sha256")
+        for name in ("parameters", "entropy", "interval_kind", "scope", "input_sha256")
     }
     periods = [fold.periods for fold in folds]
     coords = {

@@ -17,6 +17,7 @@ from hotspot._typing import FloatArray, TimeResolution
 from hotspot.data.content import content_hash
 from hotspot.data.offences import OFFENCES, known_offences
 from hotspot.errors import CoverageError, RegionError, ResolutionError
+from hotspot.guards.outcome import Override
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Events:
         Origin, licence, hash, and rows in = rows kept + rows dropped.
     report : DataFrame or None
         The ingest report, one row a file; see :func:`hotspot.read_police_uk`.
+    overrides : tuple of Override
+        Guards that somebody let pass for a reason; see :meth:`overriding`.
     """
 
     table: gpd.GeoDataFrame
@@ -90,6 +93,7 @@ class Events:
     time_zone: str = "Europe/London"
     source: Source = field(default_factory=Source)
     report: pd.DataFrame | None = None
+    overrides: tuple[Override, ...] = ()
 
     @classmethod
     def from_geodataframe(
@@ -160,6 +164,9 @@ class Events:
             If the table is empty and the window is not given in full, or spans no area.
         ParameterError
             If `time_resolution` or `place_resolution` makes no sense.
+        RefusedError
+            If a column identifies persons by its name, or one that is kept does by what it holds
+            or is free text. No override lets that pass.
 
         Warns
         -----
@@ -274,6 +281,25 @@ class Events:
             coverage=coverage,
             report=None,
         )
+
+    def overriding(self, code: str, *, reason: str, role: str = "analyst") -> Events:
+        """The same events, with one guard let pass for a reason that goes on the record.
+
+        Parameters
+        ----------
+        code : str
+            Of the guard, such as "G7"; see :data:`hotspot.guards.GUARDS`.
+        reason : str
+            Why, in words; printed with every forecast made of these events.
+        role : str
+            Who decided, as a role.
+
+        Raises
+        ------
+        ParameterError
+            If the guard cannot be overridden, or no reason is given.
+        """
+        return replace(self, overrides=(*self.overrides, Override(code, reason, role)))
 
     def coordinates(self) -> FloatArray:
         """Positions and times as one array, in an order that does not depend on the rows'.

@@ -23,6 +23,7 @@ from hotspot._files import replaced
 from hotspot.data.content import described_columns
 from hotspot.data.events import Events, Source
 from hotspot.errors import FileFormatError, HotspotError, MissingFileError
+from hotspot.guards.outcome import Override
 
 FORMAT = 1
 
@@ -101,6 +102,7 @@ def _described(events: Events) -> dict:
         "coverage": _frame(events.coverage),
         "source": asdict(events.source),
         "report": _frame(events.report),
+        "overrides": [asdict(one) for one in events.overrides],
         "content_sha256": events.content_hash(),
     }
 
@@ -128,6 +130,7 @@ def _events_of(stored: pa.Table, said: dict, name: str) -> Events:
         time_zone=said["time_zone"],
         source=Source(**said["source"]),
         report=_from_frame(said["report"]),
+        overrides=tuple(Override(**one) for one in said.get("overrides", ())),
     )
 
 

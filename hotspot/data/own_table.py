@@ -25,6 +25,7 @@ from hotspot.errors import (
     TooFewEventsError,
     UnknownNameError,
 )
+from hotspot.guards.persons import require_no_persons
 
 # Where fewer than half the events have a place of their own, places were snapped to a list.
 SNAPPED_SHARE = 0.5
@@ -63,6 +64,7 @@ def events_from_table(
         raise ParameterError(f"place_resolution must be 0 or more metres, got {place_resolution}.")
     for column in (*columns, *marks, *([earliest_time] if earliest_time else [])):
         _require_column(table, column)
+    require_no_persons(table, kept=(columns[1], *_KEPT, *marks))
     _require_points_in_metres(table)
     rows = _rows_of(
         table, window.time_zone, time_resolution, columns, earliest_time=earliest_time, marks=marks

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import geopandas as gpd
 import numpy as np
@@ -25,6 +26,7 @@ from hotspot.forecast.entropy import child_of
 from hotspot.forecast.schema import check_forecast
 from hotspot.grid.areas import area_weights
 from hotspot.grid.cells import Grid
+from hotspot.guards.scope import NOT_SAID, require_enough
 from hotspot.models.protocol import FittedModel
 
 QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -106,6 +108,8 @@ def issue_forecast(
     ForecastError
         If the model's expected count is not a positive number in every cell of the region
         (zero claims that an offence is impossible there), or its parameters are not JSON.
+    RefusedError
+        If the model was fitted to fewer than 30 events, and nobody let that pass.
     RegionError, UnknownNameError
         If `areas` are invalid or in another CRS, or have no column `by`.
     GridMismatchError
@@ -146,6 +150,7 @@ def issue_forecast(
            [ 2., 22.]], dtype=float32)
     """
     child, entropy = child_of(rng)
+    require_enough(getattr(fitted, "scope", NOT_SAID))
     levels = _checked_levels(quantiles, size)
     issued_at = _checked_issue(issued_at, fitted, periods)
     expected, variance = _moments(fitted, periods)
@@ -350,12 +355,14 @@ def _attributes(fitted: FittedModel) -> dict[str, object]:
         parameters = json.dumps(dict(fitted.parameters), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ForecastError(f"The parameters of {fitted.name} are not JSON: {error}.") from error
+    scope = getattr(fitted, "scope", NOT_SAID)
     authority = fitted.grid.crs.to_authority(min_confidence=100)
     return {
         "data_cutoff": fitted.data_cutoff.isoformat(),
         "model": fitted.name,
         "parameters": parameters,
         "interval_kind": fitted.interval_kind,
+        "scope": json.dumps(asdict(scope)),
         "time_resolution": fitted.time_resolution,
         "place_resolution": float(fitted.place_resolution),
         "cell_size": float(fitted.grid.cell_size),

@@ -18,7 +18,8 @@ variable                 dims                     meaning
 NaN marks cells outside the region. ``time`` is the local start of each period (wall clock of
 ``time_zone``). Coordinates beside the dimensions': ``time_end`` (time), the local end of each
 period, and ``inside_area`` (y, x), the square metres of each cell inside the region. Attributes:
-see :data:`REQUIRED_ATTRIBUTES`.
+see :data:`REQUIRED_ATTRIBUTES`; ``scope`` (JSON) says to which offences the
+model was fitted, and what guards remarked or let pass for a reason.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from hotspot._typing import FloatArray, IntArray
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
-from hotspot.grid.counts import require_same_crs
+from hotspot.models.door import guarded
 from hotspot.models.level import RateBefore, level_variance
 from hotspot.models.rate_map import FittedRateMap
 from hotspot.models.weights import (
@@ -75,6 +75,7 @@ class HistoricalRate:
                 f"background_share must be in (0, 1), got {self.background_share}."
             )
 
+    @guarded
     def fit(self, events: Events, grid: Grid, *, end: pd.Timestamp | None = None) -> FittedRateMap:
         """Average the events before `end`.
 
@@ -96,8 +97,9 @@ class HistoricalRate:
             If no event falls on the grid before `end` in the window.
         GridMismatchError
             If events and grid are in different reference systems.
+        RefusedError
+            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
         """
-        require_same_crs(events, grid)
         cutoff = cutoff_of(events, end)
         past = arrange(events.before(cutoff))
         rate_before = self._rates(past, grid)

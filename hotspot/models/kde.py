@@ -12,7 +12,7 @@ from hotspot._typing import EdgeCorrection, FloatArray
 from hotspot.data.events import Events
 from hotspot.errors import DataQualityWarning, ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
-from hotspot.grid.counts import require_same_crs
+from hotspot.models.door import guarded
 from hotspot.models.level import RateBefore, level_variance
 from hotspot.models.rate_map import FittedRateMap
 from hotspot.models.smoothing.adaptive import (
@@ -143,6 +143,7 @@ class KernelDensity:
                 f"background_share must be in (0, 1), got {self.background_share}."
             )
 
+    @guarded
     def fit(self, events: Events, grid: Grid, *, end: pd.Timestamp | None = None) -> FittedRateMap:
         """Smooth the events before `end` that lie on the grid.
 
@@ -168,6 +169,8 @@ class KernelDensity:
             If the bandwidth is larger than the region.
         GridMismatchError
             If events and grid are in different reference systems.
+        RefusedError
+            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
         ConvergenceError
             If ``bandwidth="isj"`` finds no solution.
 
@@ -177,7 +180,6 @@ class KernelDensity:
             If a given bandwidth is below the places' resolution, or a chosen one ended on a
             bound of its search.
         """
-        require_same_crs(events, grid)
         cutoff = cutoff_of(events, end)
         smoother = self._smoother(events, grid, cutoff)
         rate, variance = smoother.rate_before(cutoff)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hotspot._typing import FloatArray
 from hotspot.errors import ParameterError, UnknownNameError
+from hotspot.guards.inputs import require_permitted
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class LogLinear:
     ------
     ParameterError
         If a term is named twice.
+    RefusedError
+        If a column is a protected characteristic, deprivation or enforcement by its name: these
+        are groups to audit by.
 
     Examples
     --------
@@ -45,6 +49,7 @@ class LogLinear:
         if len(set(terms)) != len(terms):
             raise ParameterError(f"terms must differ, got {terms}.")
         object.__setattr__(self, "terms", terms)
+        require_permitted(self.columns)
 
     @property
     def columns(self) -> tuple[str, ...]:

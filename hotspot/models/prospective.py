@@ -12,7 +12,7 @@ from hotspot._typing import FloatArray, IntArray
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError, ResolutionError, TooFewEventsError
 from hotspot.grid.cells import Grid
-from hotspot.grid.counts import require_same_crs
+from hotspot.models.door import guarded
 from hotspot.models.level import RateBefore, level_variance
 from hotspot.models.rate_map import FittedRateMap
 from hotspot.models.weights import PastEvents, arrange, cutoff_of, weigh
@@ -72,6 +72,7 @@ class ProspectiveMap:
                 f"background_share must be in (0, 1), got {self.background_share}."
             )
 
+    @guarded
     def fit(self, events: Events, grid: Grid, *, end: pd.Timestamp | None = None) -> FittedRateMap:
         """Weigh the events of the last weeks before `end`.
 
@@ -96,8 +97,9 @@ class ProspectiveMap:
             If no event falls on the grid in the last `weeks` before `end`.
         GridMismatchError
             If events and grid are in different reference systems.
+        RefusedError
+            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
         """
-        require_same_crs(events, grid)
         if events.time_resolution == "month":
             raise ResolutionError(
                 "ProspectiveMap weighs events by the week, and these are recorded by the month. "

@@ -26,6 +26,7 @@ from hotspot.data.events import Events
 from hotspot.errors import LeakError, ParameterError
 from hotspot.grid.cells import Grid
 from hotspot.grid.periods import period_days
+from hotspot.guards.scope import NOT_SAID, Scope
 from hotspot.models.level import LevelVariance, RateBefore
 from hotspot.models.protocol import Model
 
@@ -51,6 +52,8 @@ class FittedRateMap:
         What was chosen and estimated.
     time_resolution, place_resolution
         Of the events it was fitted to.
+    scope : Scope
+        Offences it was fitted to, and what guards remarked or let pass.
     """
 
     name: str
@@ -65,6 +68,7 @@ class FittedRateMap:
     interval_kind: str = (
         "chance, the uncertainty of each rate, and the movement of levels as seen in the past"
     )
+    scope: Scope = NOT_SAID
 
     def expected_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """Mean recorded offences per cell and period; (time, y, x)."""

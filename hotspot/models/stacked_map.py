@@ -11,7 +11,7 @@ from hotspot._typing import FloatArray
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
-from hotspot.grid.counts import require_same_crs
+from hotspot.models.door import guarded
 from hotspot.models.level import RateBefore, level_variance
 from hotspot.models.protocol import Model
 from hotspot.models.rate_map import FittedRateMap, rates_of
@@ -94,6 +94,7 @@ class Stacked:
         window_offset(self.window)
         window_offset(self.refresh)
 
+    @guarded
     def fit(self, events: Events, grid: Grid, *, end: pd.Timestamp | None = None) -> FittedRateMap:
         """Weigh the parts by their forecasts before `end`, and mix what they say there.
 
@@ -117,8 +118,9 @@ class Stacked:
             or a part cannot be fitted at the cut-off.
         GridMismatchError
             If events and grid are in different reference systems.
+        RefusedError
+            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
         """
-        require_same_crs(events, grid)
         cutoff = cutoff_of(events, end)
         learned = _Learned(self, events.before(cutoff), grid)
         weights, judged = learned.weights_before(cutoff)

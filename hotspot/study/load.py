@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,8 +91,10 @@ def load_events(
         raise StudyError(f"There is nothing to read at {path}.")
     region = load_areas(study) if region is None else region
     if path.suffix == ".parquet":
-        return Events.from_parquet(path).select(offences=offences, region=region)
-    return read_police_uk(path, offences=offences, region=region, progress=progress)
+        events = Events.from_parquet(path).select(offences=offences, region=region)
+    else:
+        events = read_police_uk(path, offences=offences, region=region, progress=progress)
+    return replace(events, overrides=(*events.overrides, *study.override))
 
 
 def _read_polygons(path: Path) -> gpd.GeoDataFrame:

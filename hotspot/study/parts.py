@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hotspot.guards.outcome import Override
 from hotspot.study.models import made
 
 if TYPE_CHECKING:
@@ -175,6 +176,8 @@ class Study:
         Of the generator; the same study, data and seed give the same numbers.
     out : Path or None
         Folder for results.
+    override : tuple of Override
+        Guards that are let pass, each for a reason.
     """
 
     data: StudyData
@@ -186,6 +189,7 @@ class Study:
     scores: StudyScores = field(default_factory=StudyScores)
     seed: int = 1
     out: Path | None = None
+    override: tuple[Override, ...] = ()
 
     @property
     def baseline(self) -> str:

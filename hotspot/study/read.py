@@ -10,7 +10,8 @@ from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
-from hotspot.errors import StudyError
+from hotspot.errors import ParameterError, StudyError
+from hotspot.guards.outcome import Override
 from hotspot.study.checks import checked, unknown
 from hotspot.study.models import MODEL_KINDS
 from hotspot.study.parts import (
@@ -115,6 +116,8 @@ def parse_study(document: Mapping[str, Any], *, folder: str | os.PathLike[str] =
             parts[name] = _section(f"[{name}]", document[name], section, base)
     if "models" in document:
         parts["models"] = _models(document["models"])
+    if "override" in document:
+        parts["override"] = _overrides(document["override"])
     for key in ("seed", "out"):
         if key in document:
             kind = {"seed": "int", "out": "Path"}[key]
@@ -161,6 +164,24 @@ def _models(given: Any) -> tuple[StudyModel, ...]:
         options = {key: value for key, value in table.items() if key not in ("name", "kind")}
         models.append(StudyModel(name, kind, tuple(options.items())))
     return tuple(models)
+
+
+def _overrides(given: Any) -> tuple[Override, ...]:
+    keys = ("guard", "reason", "role")
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise StudyError("Overrides are given as [[override]], each with guard and reason.")
+    overrides = []
+    for number, table in enumerate(given, 1):
+        where = f"[[override]] number {number}"
+        for key in table:
+            if key not in keys:
+                raise StudyError(unknown(where, key, keys))
+        said = {key: checked(where, key, value, "str") for key, value in table.items()}
+        try:
+            overrides.append(Override(said.pop("guard", ""), said.pop("reason", ""), **said))
+        except ParameterError as error:
+            raise StudyError(f"{where}: {error}") from None
+    return tuple(overrides)
 
 
 def _section(where: str, table: Any, section: type, base: Path) -> Any:

@@ -208,7 +208,7 @@ def test_a_misspelt_column_is_answered_with_the_near_ones():
 
 
 def test_other_columns_are_not_carried_along():
-    made = events(table().assign(victim="name", force="Met", lsoa_code="E1"))
+    made = events(table().assign(beat="12", force="Met", lsoa_code="E1"))
     assert made.table.columns.tolist() == ["time", "offence", "geometry", "force", "lsoa_code"]
 
 

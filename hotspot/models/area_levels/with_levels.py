@@ -26,9 +26,11 @@ from hotspot.data.events import Events
 from hotspot.errors import GridMismatchError, ParameterError, RegionError, TooFewEventsError
 from hotspot.grid.areas import area_weights
 from hotspot.grid.cells import Grid
-from hotspot.grid.counts import covered_periods, require_same_crs
+from hotspot.grid.counts import covered_periods
 from hotspot.grid.periods import make_periods
+from hotspot.guards.scope import NOT_SAID, Scope
 from hotspot.models.area_levels.level_model import FittedLevels, LevelModel
+from hotspot.models.door import guarded
 from hotspot.models.protocol import FittedModel, Model
 from hotspot.models.rate_map import FittedRateMap
 from hotspot.models.weights import cutoff_of
@@ -84,6 +86,7 @@ class WithLevels:
         if not isinstance(self.level, LevelModel):
             raise ParameterError(f"level must be a LevelModel, got {self.level!r}.")
 
+    @guarded
     def fit(
         self, events: Events, grid: Grid, *, end: pd.Timestamp | None = None
     ) -> FittedWithLevels:
@@ -107,11 +110,12 @@ class WithLevels:
             If a cell of the region lies in no area.
         GridMismatchError
             If an area holds no cell.
+        RefusedError
+            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
         TooFewEventsError
             If no whole month was recorded before the cut-off, or too little for the levels; see
             :meth:`LevelModel.fit`.
         """
-        require_same_crs(events, grid)
         cutoff = cutoff_of(events, end)
         known = events.before(cutoff)
         area, names = _area_of_cell(grid, self.areas, self.by)
@@ -135,6 +139,8 @@ class FittedWithLevels:
         Index of each cell's area; -1 outside the region.
     space_options : mapping
         The specification of the map.
+    scope : Scope
+        Offences it was fitted to, and what guards remarked or let pass.
 
     Examples
     --------
@@ -154,6 +160,7 @@ class FittedWithLevels:
     levels: FittedLevels
     area_of_cell: IntArray
     space_options: Mapping[str, object]
+    scope: Scope = NOT_SAID
 
     name = "WithLevels"
     interval_kind = (

@@ -17,7 +17,6 @@ from hotspot.models.endemic_epidemic.counts_likelihood import (
     PastCounts,
     Term,
 )
-from hotspot.models.endemic_epidemic.covariates import require_permitted
 from hotspot.models.endemic_epidemic.month_lags import FreeLags, Lags
 from hotspot.models.endemic_epidemic.neighbours import (
     DecayingWeights,
@@ -99,8 +98,6 @@ class EndemicEpidemicAreas:
                 'overdispersion must be "none", "shared" or "by area", got '
                 f"{self.overdispersion!r}."
             )
-        for part in self.parts.values():
-            require_permitted(part.columns)
 
     @property
     def parts(self) -> dict[str, LogLinear]:

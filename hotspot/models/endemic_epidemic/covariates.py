@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,35 +10,6 @@ import pandas as pd
 from hotspot._typing import FloatArray, IntArray
 from hotspot.errors import ParameterError
 from hotspot.models.log_linear import LogLinear
-
-# Words in the name of a column that may not explain where offences are recorded: protected
-# characteristics (Equality Act 2010), deprivation (its index holds recorded crime), and
-# enforcement, which follows the police rather than offences.
-_WORDS = """
-    age disability disabled ethnic ethnicity race racial religion faith muslim christian jewish
-    sex gender male female sexual orientation pregnancy maternity marriage marital nationality
-    birth migrant black white asian mixed bame deprivation deprived imd idaci idaopi income
-    benefit benefits unemployment stop search arrest arrests
-"""
-REFUSED = frozenset(_WORDS.split())
-
-
-def require_permitted(names: tuple[str, ...]) -> None:
-    """Refuse columns that are protected characteristics, deprivation or enforcement by name.
-
-    Raises
-    ------
-    ParameterError
-    """
-    for name in names:
-        words = set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", str(name)).lower()))
-        if found := sorted(words & REFUSED):
-            raise ParameterError(
-                f"'{name}' looks like a protected characteristic, a measure of deprivation or of "
-                f"enforcement ('{found[0]}'), and a model of recorded offences here takes none: it "
-                "would learn who was recorded, not where offences are. Take households or land "
-                "use; if the name misleads, rename the column."
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +27,7 @@ class CellCovariates:
     Raises
     ------
     ParameterError
-        If a column is a protected characteristic, deprivation or enforcement by its name; or an
-        exposure is named.
+        If an exposure is named.
     UnknownNameError
         If a column is missing.
 
@@ -73,7 +42,6 @@ class CellCovariates:
     table: pd.DataFrame
 
     def __post_init__(self) -> None:
-        require_permitted(self.terms.columns)
         if self.terms.exposure is not None:
             raise ParameterError(
                 "Exposure is the number of map points, or area; name covariates as terms instead."

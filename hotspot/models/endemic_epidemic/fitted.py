@@ -15,6 +15,7 @@ from hotspot.data.events import Events
 from hotspot.errors import LeakError, ParameterError, ResolutionError
 from hotspot.grid.cells import Grid
 from hotspot.grid.periods import period_days
+from hotspot.guards.scope import NOT_SAID, Scope
 from hotspot.models.endemic_epidemic.climb import Climbed
 from hotspot.models.endemic_epidemic.grid_data import GridData
 from hotspot.models.endemic_epidemic.month_counts import month_number
@@ -71,6 +72,8 @@ class FittedEndemicEpidemic:
         Months that are explained, and offences in them.
     time_zone, time_resolution, place_resolution
         Of the events it was fitted to.
+    scope : Scope
+        Offences it was fitted to, and what guards remarked or let pass.
     """
 
     model: EndemicEpidemic
@@ -90,6 +93,7 @@ class FittedEndemicEpidemic:
     time_zone: str
     time_resolution: str
     place_resolution: float
+    scope: Scope = NOT_SAID
 
     name = "EndemicEpidemic"
     interval_kind = (

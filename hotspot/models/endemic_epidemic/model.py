@@ -12,6 +12,7 @@ from hotspot._typing import FloatArray, IntArray
 from hotspot.data.events import Events
 from hotspot.errors import ExplosiveError, ParameterError, TooFewEventsError
 from hotspot.grid.cells import Grid
+from hotspot.models.door import guarded
 from hotspot.models.endemic_epidemic.climb import Climbed, Structure, climb
 from hotspot.models.endemic_epidemic.covariates import CellCovariates
 from hotspot.models.endemic_epidemic.fitted import FittedEndemicEpidemic, fitted_from
@@ -140,6 +141,7 @@ class EndemicEpidemic:
         months = [lags.months[-1] for lags in (self.own_lags, self.near_lags) if lags is not None]
         return max(months, default=0)
 
+    @guarded
     def fit(
         self, events: Events, grid: Grid, *, end: pd.Timestamp | None = None
     ) -> FittedEndemicEpidemic:
@@ -164,6 +166,8 @@ class EndemicEpidemic:
             If fewer than 24 published months or 30 events can be used.
         GridMismatchError
             If events and grid are in different reference systems.
+        RefusedError
+            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
         ConvergenceError
             If there is no peak; carries the trace. Shapes and shares that the record cannot tell
             are held or left out, and said in the fit's ``findings``.

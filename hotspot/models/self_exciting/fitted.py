@@ -15,19 +15,15 @@ from hotspot._typing import FloatArray
 from hotspot.data.events import Events
 from hotspot.errors import LeakError, ParameterError, UnknownNameError
 from hotspot.grid.cells import Grid
+from hotspot.guards.scope import NOT_SAID, Scope
 from hotspot.models.backgrounds.base import LaidBackground
+from hotspot.models.self_exciting import history
 from hotspot.models.self_exciting.climb import Estimate, Limits
 from hotspot.models.self_exciting.estimates import (
     ScaledEstimate,
     curve,
     described,
     scaled_estimates,
-)
-from hotspot.models.self_exciting.history import (
-    Later,
-    later_end,
-    read_later,
-    require_same_resolution,
 )
 from hotspot.models.self_exciting.likelihood import Likelihood, Record
 from hotspot.models.self_exciting.outlook import Outlook
@@ -67,6 +63,8 @@ class FittedSelfExciting:
         What was recorded since the fit, where it was :meth:`updated`.
     offence : str or None
         The one of several offences that is forecast; see :meth:`of`.
+    scope : Scope
+        Offences it was fitted to, and what guards remarked or let pass.
 
     Examples
     --------
@@ -99,8 +97,9 @@ class FittedSelfExciting:
     mark_levels: Mapping[str, list] = field(default_factory=dict)
     mark_names: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
-    later: Later | None = None
+    later: history.Later | None = None
     offence: str | None = None
+    scope: Scope = NOT_SAID
     name: str = "SelfExciting"
     interval_kind: str = (
         "chance, families of events, and the uncertainty of the parameters; not that the level of "
@@ -403,9 +402,9 @@ class FittedSelfExciting:
         >>> later.expected_count(day).shape[0]
         1
         """
-        cutoff = later_end(events, self.data_cutoff, end)
-        require_same_resolution(events, self.time_resolution)
-        fresh = read_later(
+        cutoff = history.later_end(events, self.data_cutoff, end)
+        history.require_same_resolution(events, self.time_resolution)
+        fresh = history.read_later(
             events,
             self.grid,
             since=self.data_cutoff,

@@ -11,10 +11,11 @@ from hotspot._typing import FloatArray
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError
 from hotspot.grid.cells import Grid
-from hotspot.grid.counts import require_covered, require_same_crs
+from hotspot.grid.counts import require_covered
 from hotspot.models.backgrounds.base import Background, LaidBackground, WindowEvents
 from hotspot.models.backgrounds.by_offence import BackgroundByOffence
 from hotspot.models.backgrounds.kernel import KernelBackground
+from hotspot.models.door import guarded
 from hotspot.models.log_linear import LogLinear
 from hotspot.models.parts.displacement import Displacement, GaussianDisplacement
 from hotspot.models.parts.lag import ExponentialLag, Lag
@@ -163,6 +164,7 @@ class SelfExciting:
         if self.workers < 1:
             raise ParameterError(f"workers must be 1 or more, got {self.workers!r}.")
 
+    @guarded
     def fit(
         self, events: Events, grid: Grid, *, end: pd.Timestamp | None = None
     ) -> FittedSelfExciting:
@@ -202,8 +204,9 @@ class SelfExciting:
             If a month of the window was not recorded.
         GridMismatchError
             If events and grid are in different reference systems.
+        RefusedError
+            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
         """
-        require_same_crs(events, grid)
         require_exact_times(events)
         require_times(events)
         cutoff = cutoff_of(events, end)
