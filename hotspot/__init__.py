@@ -119,6 +119,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "ledger",
         "models",
         "plot",
-    ],  # fmt: skip
+    ],
     submod_attrs=_names,
 )

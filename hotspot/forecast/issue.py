@@ -150,7 +150,6 @@ def issue_forecast(
            [ 2., 22.]], dtype=float32)
     """
     child, entropy = child_of(rng)
-    require_enough(getattr(fitted, "scope", NOT_SAID))
     levels = _checked_levels(quantiles, size)
     issued_at = _checked_issue(issued_at, fitted, periods)
     expected, variance = _moments(fitted, periods)
@@ -260,6 +259,7 @@ def _checked_issue(issued_at, fitted: FittedModel, periods: pd.IntervalIndex) ->
         raise ParameterError("periods must be a left-closed IntervalIndex; see make_periods.")
     if getattr(periods.left, "tz", None) is None:
         raise ParameterError("periods must carry a time zone; see make_periods.")
+    require_enough(getattr(fitted, "scope", NOT_SAID))
     cutoff, first = fitted.data_cutoff, periods.left.min()
     if first < cutoff:
         raise LeakError(
