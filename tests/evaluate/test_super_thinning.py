@@ -83,7 +83,7 @@ def test_an_even_intensity_for_uneven_events_is_found_out():
     events = record_of(lambda points: 6 * uneven(points), rng, most=36.0)
     mean = len(events) / 20
     left = super_thinned_residuals(lambda points: np.full(len(points), mean), events, rng=rng)
-    assert envelope_holds(left).attrs["p_value"] == 1 / 40
+    assert envelope_holds(left).attrs["p_value"] <= 0.05
 
 
 def test_an_intensity_that_is_too_low_leaves_too_many_points():

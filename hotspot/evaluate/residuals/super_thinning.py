@@ -34,6 +34,18 @@ class SuperThinned:
     start : Timestamp
     length : float
         Days.
+
+    Examples
+    --------
+    >>> from hotspot import load_sample
+    >>> left = super_thinned_residuals(
+    ...     lambda points: np.full(len(points), 0.18),  # the mean of the sample, per day per km²
+    ...     load_sample("exact"),
+    ...     rng=np.random.default_rng(1),
+    ...     rate=0.05,
+    ... )
+    >>> round(left.expected), left.coordinates().shape[1]
+    (1239, 3)
     """
 
     table: gpd.GeoDataFrame
