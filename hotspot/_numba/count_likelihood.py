@@ -1,7 +1,11 @@
-r"""Log-likelihood of counts whose variance is :math:`\mu + \psi \mu^2`, with its slopes.
+r"""Log-likelihood of counts whose variance is :math:`\mu (1 + a)`, with its slopes.
 
-With ψ = 0 the counts are Poisson. Nothing here checks its input: means are at least 0, counts whole
-or NaN (not recorded; they add nothing).
+.. math:: \ell = \sum_{j=0}^{y-1} \log(\mu + a j) - (y + \mu / a) \log(1 + a) - \log y!
+
+is the negative binomial of size :math:`\mu / a`. The excess a is ψμ where rates vary, a constant δ
+where each count brings repeats of itself, and their sum δ + ψμ where both do; with a = 0 the counts
+are Poisson. Nothing here checks its input: means and excesses are at least 0, counts whole or NaN
+(not recorded; they add nothing).
 """
 
 import math
@@ -11,22 +15,18 @@ from numba import njit
 
 from hotspot._numba import FASTMATH
 
-_FEW = 1e-2  # below this ψμ closed forms lose digits to cancellation, and their series do not
+_FEW = 1e-2  # below this excess closed forms lose digits to cancellation, and their series do not
+_TINY = 1e-9  # below it two terms of the series are all that can be told
 _COLUMNS = 2048  # as many as stay close to the processor
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def count_log_likelihood(count, mean, overdispersion):
+def count_log_likelihood(count, mean, excess):
     r"""Log-likelihood of each unit, without the term :math:`-\log y!` that no parameter moves.
-
-    .. math:: \ell = y \log \mu + \sum_{j<y} \log(1 + \psi j)
-        - (y + 1/\psi) \log(1 + \psi \mu)
 
     Parameters
     ----------
-    count, mean : (times, units) float64
-    overdispersion : (units,) float64
-        :math:`\psi \ge 0` of each unit.
+    count, mean, excess : (times, units) float64
 
     Returns
     -------
@@ -40,100 +40,88 @@ def count_log_likelihood(count, mean, overdispersion):
     out = np.zeros(count.shape[1])
     for t in range(count.shape[0]):
         for u in range(count.shape[1]):
-            y, mu, psi = count[t, u], mean[t, u], overdispersion[u]
+            y, mu, a = count[t, u], mean[t, u], excess[t, u]
             if math.isnan(y):
                 continue
-            x = psi * mu
-            if psi == 0.0:
-                out[u] -= mu
-            elif x < 1e-9:
-                out[u] -= mu * (1.0 - 0.5 * x) + y * x
+            if a < _TINY:
+                out[u] -= mu * (1.0 - 0.5 * a) + y * a
             else:
-                out[u] -= (y + 1.0 / psi) * math.log1p(x)
-            if y > 0.0:
-                out[u] += y * math.log(mu) if mu > 0.0 else -math.inf
-                j = 1.0
-                while j < y:
-                    out[u] += math.log1p(psi * j)
-                    j += 1.0
+                out[u] -= (y + mu / a) * math.log1p(a)
+            j = 0.0
+            while j < y:
+                rate = mu + a * j
+                out[u] += math.log(rate) if rate > 0.0 else -math.inf
+                j += 1.0
     return out
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def count_slopes(count, mean, overdispersion):
-    r"""Slopes of the log-likelihood along each mean and along each unit's ψ.
+def count_slopes(count, mean, excess):
+    r"""Slopes of the log-likelihood along each mean and each excess, the other held.
 
     Parameters
     ----------
-    count, mean : (times, units) float64
-    overdispersion : (units,) float64
+    count, mean, excess : (times, units) float64
 
     Returns
     -------
-    slope : (times, units) float64
-        :math:`y / \mu - (1 + \psi y) / (1 + \psi \mu)`; 0 where not recorded.
-    along_psi : (units,) float64
-        Summed over times.
+    along_mean : (times, units) float64
+        :math:`\sum_{j<y} 1 / (\mu + a j) - \log(1 + a) / a`; 0 where not recorded.
+    along_excess : (times, units) float64
+        :math:`\sum_{j<y} j / (\mu + a j) - y / (1 + a) + \mu \, c(a)`, with
+        :math:`c(a) = (\log(1 + a) - a / (1 + a)) / a^2`.
     """
-    slope = np.zeros(count.shape)
-    along_psi = np.zeros(count.shape[1])
+    along_mean, along_excess = np.zeros(count.shape), np.zeros(count.shape)
     for t in range(count.shape[0]):
         for u in range(count.shape[1]):
-            y, mu, psi = count[t, u], mean[t, u], overdispersion[u]
+            y, mu, a = count[t, u], mean[t, u], excess[t, u]
             if math.isnan(y):
                 continue
-            x = psi * mu
-            slope[t, u] = -(1.0 + psi * y) / (1.0 + x)
-            if y > 0.0:
-                slope[t, u] += y / mu
-            if psi > 0.0:
-                j = 1.0
-                while j < y:
-                    along_psi[u] += j / (1.0 + psi * j)
-                    j += 1.0
-                along_psi[u] += mu * mu * _chance_slope(x) - y * mu / (1.0 + x)
-    return slope, along_psi
+            below, bend = 1.0 / (1.0 + a), _bend(a)
+            along_mean[t, u] = -below - a * bend
+            along_excess[t, u] = mu * bend - y * below
+            j = 0.0
+            while j < y:
+                share = 1.0 / (mu + a * j)
+                along_mean[t, u] += share
+                along_excess[t, u] += j * share
+                j += 1.0
+    return along_mean, along_excess
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def count_curvatures(count, mean, overdispersion):
-    r"""Second derivatives of the log-likelihood: along each mean, ψ, and both.
+def count_curvatures(count, mean, excess):
+    r"""Second derivatives of the log-likelihood along each mean, each excess, and both.
 
     Parameters
     ----------
-    count, mean : (times, units) float64
-    overdispersion : (units,) float64
+    count, mean, excess : (times, units) float64
 
     Returns
     -------
-    curvature : (times, units) float64
-        :math:`-y / \mu^2 + \psi (1 + \psi y) / (1 + \psi \mu)^2`; 0 where not recorded.
-    cross : (times, units) float64
-        :math:`(\mu - y) / (1 + \psi \mu)^2`
-    along_psi : (units,) float64
-        Summed over times.
+    along_mean, along_both, along_excess : (times, units) float64
+        :math:`-\sum_{j<y} (\mu + a j)^{-2}`; :math:`c(a) - \sum_{j<y} j (\mu + a j)^{-2}`;
+        :math:`\mu \, c'(a) + y (1 + a)^{-2} - \sum_{j<y} j^2 (\mu + a j)^{-2}`; 0 where not
+        recorded.
     """
-    curvature = np.zeros(count.shape)
-    cross = np.zeros(count.shape)
-    along_psi = np.zeros(count.shape[1])
+    along_mean, along_both = np.zeros(count.shape), np.zeros(count.shape)
+    along_excess = np.zeros(count.shape)
     for t in range(count.shape[0]):
         for u in range(count.shape[1]):
-            y, mu, psi = count[t, u], mean[t, u], overdispersion[u]
+            y, mu, a = count[t, u], mean[t, u], excess[t, u]
             if math.isnan(y):
                 continue
-            x = psi * mu
-            below = 1.0 / (1.0 + x)
-            curvature[t, u] = psi * (1.0 + psi * y) * below * below
-            if y > 0.0:
-                curvature[t, u] -= y / (mu * mu)
-            if psi > 0.0:
-                cross[t, u] = (mu - y) * below * below
-                j = 1.0
-                while j < y:
-                    along_psi[u] -= (j / (1.0 + psi * j)) ** 2
-                    j += 1.0
-                along_psi[u] += mu**3 * _chance_curvature(x) + y * (mu * below) ** 2
-    return curvature, cross, along_psi
+            below = 1.0 / (1.0 + a)
+            along_both[t, u] = _bend(a)
+            along_excess[t, u] = mu * _bend_slope(a) + y * below * below
+            j = 0.0
+            while j < y:
+                square = (1.0 / (mu + a * j)) ** 2
+                along_mean[t, u] -= square
+                along_both[t, u] -= j * square
+                along_excess[t, u] -= j * j * square
+                j += 1.0
+    return along_mean, along_both, along_excess
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -172,7 +160,7 @@ def weighted_square(rows, weight):
 
 
 @njit(cache=True, nogil=True, inline="always", fastmath=FASTMATH)
-def _chance_slope(x):
+def _bend(x):
     r""":math:`(\log(1+x) - x/(1+x)) / x^2 = \sum_{k \ge 2} (-1)^k \frac{k-1}{k} x^{k-2}`."""
     if x > _FEW:
         return (math.log1p(x) - x / (1.0 + x)) / (x * x)
@@ -182,7 +170,7 @@ def _chance_slope(x):
 
 
 @njit(cache=True, nogil=True, inline="always", fastmath=FASTMATH)
-def _chance_curvature(x):
+def _bend_slope(x):
     r"""Its derivative along x: :math:`\sum_{k \ge 3} (-1)^k \frac{(k-1)(k-2)}{k} x^{k-3}`."""
     if x > _FEW:
         below = 1.0 / (1.0 + x)

@@ -5,6 +5,7 @@ then recorded differs by more than chance, because levels move. Put
 
 .. math::  N_c \sim \mathrm{Poisson}(d\, r_c\, S\, B_{16}\, B_8\, B_4\, G_c)
 
+(or more widely, where events bring repeats of themselves)
 with independent factors of mean 1 for the region, for nested squares of 16, 8 and 4 km, and
 for the cell. Their variances are found by moments, from coarse to fine: what remains of
 the squared error of a square, once its parent's own ratio of observed to expected is
@@ -67,7 +68,12 @@ class LevelVariance:
 
 
 def level_variance(
-    rate_before: RateBefore, past: PastEvents, grid: Grid, cutoff: pd.Timestamp
+    rate_before: RateBefore,
+    past: PastEvents,
+    grid: Grid,
+    cutoff: pd.Timestamp,
+    *,
+    repeats: float = 0.0,
 ) -> LevelVariance:
     """Learn the variances from the errors of `rate_before` at past origins.
 
@@ -80,6 +86,9 @@ def level_variance(
     grid : Grid
     cutoff : Timestamp
         Nothing at or after it is used.
+    repeats : float
+        By how much the variance that is owed to chance exceeds the mean, relative to it; unitless.
+        0 for Poisson counts.
 
     Returns
     -------
@@ -119,16 +128,17 @@ def level_variance(
     pairs = [pair for pair in pairs if pair[0].size >= FEWEST_ERRORS]
     sums = [_sums(rates, counts, labels) for labels in (np.zeros_like(squares[0]), *squares)]
     days = last - first
-    region = _over_leads([_variance(sums[0], None, None, pair, days) for pair in pairs], pairs)
+    chance = 1.0 + repeats
+    region = [_variance(sums[0], None, None, pair, days, chance) for pair in pairs]
     whole = np.zeros_like(squares[0])
     finer = [
-        _over_leads([_variance(child, parent, holder, pair, days) for pair in pairs], pairs)
+        _over_leads([_variance(child, parent, holder, pair, days, chance) for pair in pairs], pairs)
         for child, parent, holder in zip(
             sums[1:], sums[:-1], map(_parent_of, squares, [whole, *squares[:-1]]), strict=True
         )
     ]
-    cell = _cell_variance(fits, counts, squares[-1], sums[-1], days)
-    return LevelVariance(region, np.array(finer), cell, lead_days, squares)
+    cell = _cell_variance(fits, counts, squares[-1], sums[-1], days, chance)
+    return LevelVariance(_over_leads(region, pairs), np.array(finer), cell, lead_days, squares)
 
 
 def _nested_squares(grid: Grid) -> IntArray:
@@ -189,19 +199,20 @@ def _parent_of(labels: IntArray, above: IntArray) -> IntArray:
     return parent
 
 
-def _variance(sums, parent_sums, parent_of, pair, days) -> float:
+def _variance(sums, parent_sums, parent_of, pair, days, chance) -> float:
     """Moment estimate of one scale's variance at one lead; see the module's text."""
     origin, target = pair
     rates, counts = sums
     expected, observed = rates[origin] * days[target, None], counts[target]
     if parent_sums is None:
-        return _moment(expected, observed, 0.0, 0.0, 0.0)
+        return _moment(expected, observed, chance, 0.0, 0.0, 0.0)
     parent_expected = parent_sums[0][origin] * days[target, None]
     ratio = _ratio(parent_sums[1][target], parent_expected)
     share = _ratio(expected, parent_expected[:, parent_of])
     squared = np.zeros_like(parent_expected)
     np.add.at(squared, (slice(None), parent_of), share**2)
-    return _moment(expected * ratio[:, parent_of], observed, share, squared[:, parent_of], 0.0)
+    of_parent = expected * ratio[:, parent_of]
+    return _moment(of_parent, observed, chance, share, squared[:, parent_of], 0.0)
 
 
 def _over_leads(variances: list[float], pairs: list) -> FloatArray:
@@ -212,7 +223,7 @@ def _over_leads(variances: list[float], pairs: list) -> FloatArray:
     return isotonic_regression(variances, weights=[pair[0].size for pair in pairs]).x
 
 
-def _cell_variance(fits, counts, labels, sums, days) -> float:
+def _cell_variance(fits, counts, labels, sums, days, chance) -> float:
     """Moment estimate of the cells' own variance at lead 1, beyond that of their rates."""
     expected = np.array([rate for rate, _ in fits]) * days[:, None, None]
     of_rate = np.array([variance for _, variance in fits])
@@ -220,16 +231,16 @@ def _cell_variance(fits, counts, labels, sums, days) -> float:
     share = _ratio(expected, of_square[:, labels])
     squared = _sums(share**2, share[:0], labels)[0]
     ratio = _ratio(sums[1], of_square)[:, labels]
-    return _moment(expected * ratio, counts, share, squared[:, labels], of_rate)
+    return _moment(expected * ratio, counts, chance, share, squared[:, labels], of_rate)
 
 
-def _moment(expected, observed, share, squared_shares, known) -> float:
+def _moment(expected, observed, chance, share, squared_shares, known) -> float:
     """(squared error - chance - known part) / what a unit of variance gives, at least 0.
 
     A square is part of its parent: scaling by the parent's ratio takes out 2 s - q of the
     variance and s of the chance, with s its share and q the sum of squared shares.
     """
-    error = (observed - expected) ** 2 - expected * (1 - share) - expected**2 * known
+    error = (observed - expected) ** 2 - chance * expected * (1 - share) - expected**2 * known
     unit = expected**2 * (1 - 2 * share + squared_shares) * (1 + known)
     total = unit.sum()
     return max(float(error.sum() / total), 0.0) if total > 0 else 0.0

@@ -18,7 +18,7 @@ LAGS = GeometricLags(2, 0.3)
 PSI = 0.3
 
 
-def simulated_counts(rng, *, side=8, months=72, rate=1.5, learning=24):
+def simulated_counts(rng, *, side=8, months=72, rate=1.5, learning=24, repeats=0.0):
     """Counts (months, cells): `learning` months at unequal rates, then months by the model."""
     n = side * side
     cells = np.arange(n)
@@ -46,7 +46,8 @@ def simulated_counts(rng, *, side=8, months=72, rate=1.5, learning=24):
                 mean = mean + share * TRUE["own"] * past
                 heard = near.of(past[None], np.log([TRUE["sd"]]))[0]
                 mean = mean + share * TRUE["near"] * heard
-        counts[t] = rng.poisson(mean * rng.standard_gamma(1 / PSI, n) * PSI)
+        excess = repeats + PSI * mean
+        counts[t] = rng.poisson(rng.standard_gamma(mean / excess) * excess)
     return counts
 
 

@@ -51,6 +51,7 @@ MODEL = EndemicEpidemic(
     window=None,
 )
 SIDE = 12
+REPEATS = 0.6
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,14 @@ def counts():
 
 @pytest.fixture(scope="module")
 def fitted(counts):
+    return MODEL.fit(*record_of(counts, side=SIDE))
+
+
+@pytest.fixture(scope="module")
+def repeating():
+    """Fitted to counts in which each offence brings on average a bit over half of another."""
+    rng = np.random.default_rng(8)
+    counts = simulated_counts(rng, side=SIDE, months=84, rate=4.0, repeats=REPEATS)
     return MODEL.fit(*record_of(counts, side=SIDE))
 
 
@@ -89,6 +98,43 @@ def test_the_parameters_of_a_simulated_record_come_back(fitted):
     assert sum(fitted.shares.values()) == pytest.approx(1.0)
 
 
+def test_repeats_are_told_from_rates_that_vary(repeating):
+    """Each within three standard errors of what the record was made with."""
+    truth = {"log repeats": np.log(REPEATS), "log overdispersion": np.log(PSI)}
+    off = [(repeating.estimates[n] - v) / repeating.standard_errors[n] for n, v in truth.items()]
+    assert np.abs(off).max() < 3
+    assert repeating.standard_errors["log repeats"] < 0.2
+    assert repeating.repeats == pytest.approx(np.exp(repeating.estimates["log repeats"]))
+
+
+def test_where_nothing_repeats_little_is_found_to(fitted):
+    """The record is made without repeats; the law of R's hhh4 then says as much."""
+    assert fitted.repeats < 0.1
+    assert "log repeats" in fitted.parameter_names or "No repeats were seen." in fitted.findings
+
+
+def test_without_repeats_the_law_has_none(counts, fitted):
+    plain = replace(MODEL, repeats=False).fit(*record_of(counts, side=SIDE))
+    assert "log repeats" not in plain.parameter_names
+    assert plain.repeats == 0.0
+    assert fitted.log_likelihood >= plain.log_likelihood - 1e-6
+
+
+def test_next_months_variance_is_that_of_the_law_it_was_fitted_to(repeating):
+    """Movement of levels a month ahead is in the counts the law was fitted to: it is not added."""
+    moving = replace(repeating.level, region=np.array([0.02, 0.05]), squares=np.full((3, 2), 0.01))
+    nothing = np.zeros_like(repeating.covariance)
+    certain = replace(repeating, covariance=nothing, level=moving)
+    periods = months_after(np.zeros(84), 2)
+    mean, variance = certain.expected_count(periods), certain.count_variance(periods)
+    law = (1 + certain.repeats) * mean + certain.overdispersion * mean**2
+    np.testing.assert_allclose(variance[0], law[0], rtol=1e-9)
+    # A month later the level is less known, and the month before has added what it may.
+    assert (variance[1] > law[1] + 0.02 * mean[1] ** 2).all()
+    steadier = replace(certain, level=replace(moving, region=moving.region * 0))
+    assert (steadier.count_variance(periods)[1] < variance[1]).all()
+
+
 def test_next_months_mean_is_the_formula(fitted, counts):
     """Long-run rate times season, plus own and near echoes by the full matrix of weights."""
     known = fitted.present.parameters(fitted.theta)
@@ -110,15 +156,17 @@ def test_next_months_mean_is_the_formula(fitted, counts):
     np.testing.assert_allclose(ours, mean, rtol=1e-10)
 
 
-def test_futures_have_the_mean_and_variance_that_are_said(fitted, counts):
-    """Without redrawn parameters both are exact but for chance: 4,000 futures, six months."""
-    certain = replace(fitted, covariance=np.zeros_like(fitted.covariance))
-    periods = months_after(counts, 6)
-    drawn = certain.simulate_counts(periods, size=4000, rng=np.random.default_rng(2))
-    drawn = drawn.values.reshape(4000, 6, -1).astype(float)
+@pytest.mark.parametrize("which", ["fitted", "repeating"])
+def test_futures_have_the_mean_and_variance_that_are_said(which, request):
+    """Without redrawn parameters both are exact but for chance: 1,500 futures, six months."""
+    found = request.getfixturevalue(which)
+    certain = replace(found, covariance=np.zeros_like(found.covariance))
+    periods = months_after(np.zeros(84), 6)
+    drawn = certain.simulate_counts(periods, size=1500, rng=np.random.default_rng(2))
+    drawn = drawn.values.reshape(1500, 6, -1).astype(float)
     mean = certain.expected_count(periods).values.reshape(6, -1)
     variance = certain.count_variance(periods).values.reshape(6, -1)
-    off = (drawn.mean(axis=0) - mean) / np.sqrt(variance / 4000)
+    off = (drawn.mean(axis=0) - mean) / np.sqrt(variance / 1500)
     assert np.abs(off.mean(axis=1)).max() < 1.0  # cells share levels, so their mean strays together
     ratio = drawn.var(axis=0).mean(axis=1) / variance.mean(axis=1)
     np.testing.assert_allclose(ratio, 1.0, atol=0.05)

@@ -6,6 +6,8 @@ import pytest
 
 from hotspot import Grid, HistoricalRate, make_periods
 from hotspot.errors import DataQualityWarning
+from hotspot.models.level import level_variance
+from hotspot.models.weights import arrange
 from tests.patterns import monthly_events
 
 
@@ -29,6 +31,27 @@ def test_poisson_counts_show_no_overdispersion():
     assert np.mean([fit.level.region[0] for fit in fits]) < 0.001
     assert np.mean([fit.level.squares[:, 0] for fit in fits]) < 0.001
     assert np.mean([fit.level.cell for fit in fits]) < 0.02
+
+
+def test_repeats_are_chance_and_not_a_level_that_moves():
+    """Counts of variance 1.6 times their mean, everywhere alike."""
+
+    rng, told = np.random.default_rng(1), []
+    for _ in range(4):
+        counts = rng.poisson(rng.standard_gamma(2.0 / 0.6, (30, 16, 16)) * 0.6)
+        events = monthly_events(counts, first="2015-01", cell_size=500.0)
+        grid = Grid.over(events.region, cell_size=500)
+        rate = np.full(grid.shape, 2.0 / 30.4375)
+        for repeats in (0.6, 0.0):
+            found = level_variance(
+                lambda _, rate=rate: (rate, 0 * rate),
+                arrange(events), grid, events.end, repeats=repeats,
+            )  # fmt: skip
+            told.append([found.squares[-1, 0], found.cell])
+    known, unknown = np.mean(told[::2], axis=0), np.mean(told[1::2], axis=0)
+    assert known[0] + 0.001 < unknown[0] < 0.6 / (2.0 * 64) + 0.004  # of a square of 64 cells
+    assert known[1] < 0.02
+    assert unknown[1] == pytest.approx(0.6 / 2.0, rel=0.15)  # of a cell
 
 
 def test_the_region_s_variance_is_recovered():

@@ -29,7 +29,7 @@ def spread(decay, exposure=None, reach=3):
     return GridSpread(SHAPE, CELLS, 250.0, decay, reach, exposure, np.zeros(MONTHS, np.int64))
 
 
-def likelihood(decay=None, lags=None):
+def likelihood(decay=None, lags=None, *, groups=1, repeats=False):
     rng = np.random.default_rng(5)
     counts = rng.poisson(rng.gamma(2, 1, N) * 0.7, (MONTHS, N)).astype(float)
     monthly = rng.integers(1, 5, N) * np.ones((MONTHS + 1, 1), np.float32)
@@ -55,12 +55,13 @@ def likelihood(decay=None, lags=None):
     )
     explained = counts[rows].copy()
     explained[3, 2] = np.nan
-    return CountLikelihood(explained, terms, np.zeros(N, np.int64))
+    return CountLikelihood(explained, terms, np.arange(N) % groups, repeats)
 
 
 def a_point(chosen):
     theta = [-0.5, 0.2, 0.1, 0.3, -2.0, *chosen.terms[1].drive.vector, -1.5]
-    return np.array([*theta, *chosen.terms[2].drive.vector, -0.6])
+    law = [-0.6, -0.9][: chosen.law.size - chosen.repeats] + [-1.4] * chosen.repeats
+    return np.array([*theta, *chosen.terms[2].drive.vector, *law])
 
 
 CASES = [
@@ -68,6 +69,9 @@ CASES = [
     (PowerLawShape(300.0, 3.0), PoissonLags(3, 0.7)),
     (PowerLawDecay(1.5), FreeLags((1, 2, 6), (0.5, 0.3, 0.2))),
 ]
+
+
+LAWS = [(1, False), (1, True), (2, True)]
 
 
 @pytest.mark.parametrize(("decay", "lags"), CASES)
@@ -81,9 +85,21 @@ def test_the_score_is_the_slope_of_the_log_likelihood(decay, lags):
     np.testing.assert_allclose(chosen.score(theta), slopes, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("decay", "lags"), CASES[:1])
-def test_the_observed_information_is_the_curvature(decay, lags):
-    chosen = likelihood(decay, lags)
+@pytest.mark.parametrize(("groups", "repeats"), LAWS[1:])
+def test_the_score_is_the_slope_with_repeats_too(groups, repeats):
+    chosen = likelihood(groups=groups, repeats=repeats)
+    theta = a_point(chosen)
+    assert len(chosen.names) == theta.size
+    steps = 1e-5 * np.eye(theta.size)
+    slopes = [
+        (chosen.log_likelihood(theta + e) - chosen.log_likelihood(theta - e)) / 2e-5 for e in steps
+    ]
+    np.testing.assert_allclose(chosen.score(theta), slopes, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("groups", "repeats"), LAWS)
+def test_the_observed_information_is_the_curvature(groups, repeats):
+    chosen = likelihood(groups=groups, repeats=repeats)
     theta = a_point(chosen)
     steps = 1e-5 * np.eye(theta.size)
     curvature = -np.array(
@@ -93,15 +109,24 @@ def test_the_observed_information_is_the_curvature(decay, lags):
     np.testing.assert_allclose(information, curvature, rtol=1e-4, atol=1e-4 * information.max())
 
 
-def test_the_expected_information_is_the_observed_of_counts_that_are_as_expected():
-    """The observed is linear in the counts, so its mean is that at their means."""
-    chosen = likelihood()
-    theta = a_point(chosen)
-    counts = np.where(np.isnan(chosen.counts), np.nan, chosen.mean(theta))
-    again = CountLikelihood(counts, chosen.terms, chosen.group)
-    expected = chosen.expected_information(theta)[:-1, :-1]
-    observed = again.observed_information(theta)[:-1, :-1]
-    np.testing.assert_allclose(observed, expected, rtol=1e-5, atol=1e-6 * expected.max())
+@pytest.mark.parametrize("repeats", [False, True])
+def test_the_expected_information_is_the_mean_product_of_scores(repeats):
+    """Each count is drawn anew from the law itself; 1,000 records."""
+    chosen = likelihood(repeats=repeats)
+    theta, rng = a_point(chosen), np.random.default_rng(3)
+    mean = chosen.mean(theta)
+    excess = np.exp(theta[-1]) + np.exp(theta[-2]) * mean if repeats else np.exp(theta[-1]) * mean
+    products, told = 0.0, 0.0
+    for _ in range(1000):
+        counts = rng.poisson(rng.standard_gamma(mean / excess) * excess).astype(float)
+        again = CountLikelihood(counts, chosen.terms, chosen.group, repeats)
+        score = again.score(theta)
+        products = products + np.outer(score, score) / 1000
+        told = told + again.expected_information(theta) / 1000
+    size = np.sqrt(np.diag(told))
+    # A product of two normal scores has a standard deviation of 1.4 at most.
+    off = (products - told) / np.outer(size, size)
+    assert np.abs(off).max() < 4 * 1.4 / np.sqrt(1000)
 
 
 def test_a_gap_adds_nothing():

@@ -19,17 +19,22 @@ PSI = np.array([0.0, 0.4, 1e-4, 2.0])
 
 
 def case(scale):
+    """Counts, means, and excesses of every kind: none, by the mean, and beside the mean."""
     rng = np.random.default_rng(20240229)
     counts = rng.poisson(3, (5, 4)).astype(float)
     counts[1, 2] = np.nan
-    return counts, scale * rng.gamma(2.0, 1.0, (5, 4))
+    mean = scale * rng.gamma(2.0, 1.0, (5, 4))
+    excess = PSI * mean
+    excess[3:] += 0.3
+    return counts, mean, excess
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.1])
 def test_log_likelihoods_are_those_of_scipy(scale):
-    counts, mean = case(scale)
-    ours = count_log_likelihood(counts, mean, PSI).sum() - np.nansum(gammaln(counts + 1))
-    assert ours == pytest.approx(count_likelihood.count_log_likelihood(counts, mean, PSI), rel=1e-9)
+    counts, mean, excess = case(scale)
+    ours = count_log_likelihood(counts, mean, excess).sum() - np.nansum(gammaln(counts + 1))
+    truth = count_likelihood.count_log_likelihood(counts, mean, excess)
+    assert ours == pytest.approx(truth, rel=1e-9)
 
 
 @pytest.mark.parametrize("mean", [1e-3, 1e-7, 1e-12])
@@ -40,55 +45,56 @@ def test_log_likelihoods_keep_their_digits_where_means_are_tiny(mean):
         y, psi, mu = Decimal(3), Decimal(1) / 4096, Decimal(mean)
         truth = y * mu.ln() + (1 + psi).ln() + (1 + 2 * psi).ln()
         truth -= (y + 1 / psi) * (1 + psi * mu).ln()
-    ours = count_log_likelihood(np.array([[3.0]]), np.array([[mean]]), np.array([1 / 4096]))
+    one = np.array([[mean]])
+    ours = count_log_likelihood(np.array([[3.0]]), one, one / 4096)
     assert ours[0] == pytest.approx(float(truth), rel=1e-14)
 
 
 def test_a_count_where_none_can_be_has_no_likelihood():
-    counts, mean = case(1.0)
+    counts, mean, excess = case(1.0)
     mean[0, 0], counts[0, 0] = 0.0, 1.0
-    assert count_log_likelihood(counts, mean, PSI)[0] == -np.inf
+    assert count_log_likelihood(counts, mean, excess)[0] == -np.inf
+    mean[4, 1], counts[4, 1] = 0.0, 2.0  # repeats alone bring no first one
+    assert count_log_likelihood(counts, mean, excess)[1] == -np.inf
+
+
+def test_nothing_where_none_can_be_says_nothing():
+    nothing = np.zeros((1, 2))
+    excess = np.array([[0.0, 0.3]])
+    np.testing.assert_array_equal(count_log_likelihood(nothing, nothing, excess), 0.0)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
 def test_slopes_and_curvatures_are_those_of_differences(scale):
-    counts, mean = case(scale)
-    slope, along_psi = count_slopes(counts, mean, PSI)
-    curvature, cross, psi_curvature = count_curvatures(counts, mean, PSI)
-    step = 1e-5 * mean
-
-    def at_mean(change):
-        return count_slopes(counts, mean + change, PSI)[0]
-
-    one = np.zeros_like(mean)
-    one[2] = step[2]  # a time alone, so that sums over times are of it alone
-    rise = count_log_likelihood(counts, mean + one, PSI)
-    rise -= count_log_likelihood(counts, mean - one, PSI)
-    np.testing.assert_allclose(slope[2], rise / (2 * one[2]), rtol=1e-5)
-    change = (at_mean(step) - at_mean(-step)) / (2 * step)
-    np.testing.assert_allclose(curvature, change, rtol=1e-5)
-    more = 1e-4 * PSI
-    high, low = (count_slopes(counts, mean, PSI + sign * more) for sign in (1, -1))
-    rise = count_log_likelihood(counts, mean, PSI + more)
-    rise -= count_log_likelihood(counts, mean, PSI - more)
-    varies = PSI > 0
-    twice = 2 * more[varies]
-    np.testing.assert_allclose(along_psi[varies], rise[varies] / twice, rtol=1e-5)
-    by_psi = (high[0] - low[0])[:, varies] / twice
-    np.testing.assert_allclose(
-        cross[:, varies], by_psi, rtol=1e-4, atol=1e-6 * np.abs(by_psi).max()
-    )
-    np.testing.assert_allclose(psi_curvature[varies], (high[1] - low[1])[varies] / twice, rtol=1e-5)
+    counts, mean, excess = case(scale)
+    step_mean, step_excess = 1e-5 * mean, 1e-4 * excess
+    some = excess > 0
+    along_mean, along_excess = count_slopes(counts, mean, excess)
+    for t in range(len(counts)):  # a time alone, so that sums over times are of it alone
+        one = np.arange(len(counts))[:, None] == t
+        rise = count_log_likelihood(counts, mean + one * step_mean, excess)
+        rise -= count_log_likelihood(counts, mean - one * step_mean, excess)
+        np.testing.assert_allclose(along_mean[t], rise / (2 * step_mean[t]), rtol=1e-5)
+        rise = count_log_likelihood(counts, mean, excess + one * step_excess)
+        rise -= count_log_likelihood(counts, mean, excess - one * step_excess)
+        rise, twice = rise[some[t]], 2 * step_excess[t][some[t]]
+        np.testing.assert_allclose(along_excess[t][some[t]], rise / twice, rtol=1e-4, atol=1e-8)
+    of_mean, of_both, of_excess = count_curvatures(counts, mean, excess)
+    higher = count_slopes(counts, mean + step_mean, excess)
+    lower = count_slopes(counts, mean - step_mean, excess)
+    np.testing.assert_allclose(of_mean, (higher[0] - lower[0]) / (2 * step_mean), rtol=1e-5)
+    np.testing.assert_allclose(of_both, (higher[1] - lower[1]) / (2 * step_mean), rtol=1e-5)
+    higher = count_slopes(counts, mean, excess + step_excess)[1][some]
+    lower = count_slopes(counts, mean, excess - step_excess)[1][some]
+    np.testing.assert_allclose(of_excess[some], (higher - lower) / (2 * step_excess[some]), 1e-5)
 
 
-def test_slopes_along_overdispersion_keep_their_digits_where_it_meets_its_series():
-    """Just above and just below ψμ = 0.01 the closed form and the series must meet."""
-    counts = np.array([[2.0, 2.0]])
-    mean = np.array([[0.01 * (1 - 1e-9), 0.01 * (1 + 1e-9)]])
-    _, slopes = count_slopes(counts, mean, np.ones(2))
-    _, _, curvatures = count_curvatures(counts, mean, np.ones(2))
-    assert slopes[0] == pytest.approx(slopes[1], rel=1e-8)
-    assert curvatures[0] == pytest.approx(curvatures[1], rel=1e-8)
+def test_slopes_along_the_excess_keep_their_digits_where_it_meets_its_series():
+    """Just above and just below an excess of 0.01 the closed form and the series must meet."""
+    counts, mean = np.array([[2.0, 2.0]]), np.array([[0.5, 0.5]])
+    excess = np.array([[0.01 * (1 - 1e-9), 0.01 * (1 + 1e-9)]])
+    for found in (*count_slopes(counts, mean, excess), *count_curvatures(counts, mean, excess)):
+        assert found[0, 0] == pytest.approx(found[0, 1], rel=1e-8)
 
 
 def test_weighted_squares_are_products_of_matrices():

@@ -20,6 +20,12 @@ _FAR = 2.5  # a logarithm so far from where the climb began has run away
 _UNSETTLED = 3.0  # standard error of a logarithm that is no estimate: a factor of 20 either way
 _START = {"endemic": 0.65, "own": 0.05, "near": 0.2}
 _START_OVERDISPERSION = 0.5
+_START_REPEATS = 0.1
+_NONE = -9.0  # logarithm of an overdispersion, or of repeats, that changes nothing
+_LAW = {
+    "repeats": ("log repeats", "repeats were"),
+    "overdispersed": ("log overdispersion", "overdispersion was"),
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class Structure:
     overdispersed: bool
     strength: float | None = None
     """Held here; None to estimate it."""
+    repeats: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +143,8 @@ def starting_point(likelihood: CountLikelihood) -> FloatArray:
         theta += list(term.drive.vector)
     if likelihood.group is not None:
         theta += [np.log(_START_OVERDISPERSION)] * (int(likelihood.group.max()) + 1)
+    if likelihood.repeats:
+        theta.append(np.log(_START_REPEATS))
     return np.array(theta, float)
 
 
@@ -158,8 +167,10 @@ def plainer_structure(
     if fewer is not None:
         finding = f"Of half-lives {structure.half_lives} only {fewer} have a share."
         return replace(structure, half_lives=fewer), finding
-    if structure.overdispersed and theta[-1] < -9:
-        return replace(structure, overdispersed=False), "No overdispersion was seen: Poisson."
+    law = dict(zip(likelihood.names, theta, strict=True))
+    gone = [name for name in _LAW if law.get(_LAW[name][0], 0.0) < _NONE]
+    if gone:
+        return _without(structure, gone[0])
     return _held(structure, likelihood, vectors)
 
 
@@ -168,6 +179,10 @@ def settled_structure(
 ) -> tuple[Structure, str] | None:
     """The structure with the least settled shape held where it is; None if all are settled."""
     errors = np.sqrt(np.diag(np.linalg.inv(maximum.observed)))
+    of_law = dict(zip(likelihood.names, errors, strict=True))
+    for name in _LAW:
+        if of_law.get(_LAW[name][0], 0.0) > _UNSETTLED:
+            return _without(structure, name)
     errors = dict(zip((t.name for t in likelihood.terms), likelihood.split(errors), strict=True))
     vectors = dict(
         zip((t.name for t in likelihood.terms), likelihood.split(maximum.theta), strict=True)
@@ -194,6 +209,13 @@ def settled_structure(
         finding = f"The strength of the prior could not be told; held at {strength:.3g}."
         return replace(structure, strength=strength), finding
     return None
+
+
+def _without(structure: Structure, name: str) -> tuple[Structure, str]:
+    """The structure with less in its law of counts."""
+    plainer = replace(structure, **{name: False})
+    poisson = not (plainer.overdispersed or plainer.repeats)
+    return plainer, f"No {_LAW[name][1]} seen{': Poisson' * poisson}."
 
 
 def _held(structure: Structure, likelihood, vectors) -> tuple[Structure, str] | None:

@@ -2,11 +2,12 @@ r"""The log-likelihood of monthly counts that have causes of their own and echoe
 
 .. math:: \mu_{tu} = \sum_k e^{x_{ktu}^T \beta_k} \, d_{ktu}(\vartheta_k), \qquad
     N_{tu} \sim \text{Poisson}(\mu_{tu}) \;\text{or}\; \text{NegBin}(\mu_{tu},\,
-    \mu_{tu} + \psi_u \mu_{tu}^2)
+    \mu_{tu} (1 + a_{tu})), \qquad a_{tu} = \delta + \psi_u \mu_{tu}
 
 Each term k of the mean is a drive d (an exposure; or what was recorded in past months, here or near
-by, with weights that parameters move) times a log-linear factor. This is the family of R's
-``surveillance::hhh4`` (Held, Höhle & Hofmann 2005; Meyer & Held 2014).
+by, with weights that parameters move) times a log-linear factor. With δ = 0 this is the family of
+R's ``surveillance::hhh4`` (Held, Höhle & Hofmann 2005; Meyer & Held 2014);
+:mod:`~hotspot.models.endemic_epidemic.count_law` says what δ and ψ are.
 
 References
 ----------
@@ -31,6 +32,7 @@ from hotspot._numba.count_likelihood import (
     weighted_square,
 )
 from hotspot._typing import BoolArray, FloatArray, IntArray
+from hotspot.models.endemic_epidemic.count_law import CountLaw
 from hotspot.models.endemic_epidemic.month_lags import Lags
 from hotspot.models.endemic_epidemic.neighbours import Spread
 
@@ -189,7 +191,7 @@ class CountLikelihood:
     """Counts and the terms of their mean, ready to judge parameters.
 
     The parameters are one flat vector in the order of `names`: of each term the coefficients and
-    then the drive's; then the logarithm of each overdispersion.
+    then the drive's; then the logarithms of each overdispersion ψ, and of the repeats δ.
 
     Attributes
     ----------
@@ -197,20 +199,22 @@ class CountLikelihood:
         NaN where nothing was recorded.
     terms : tuple of Term
     group : (units,) int64 or None
-        Which overdispersion each unit has, from 0; None for Poisson counts.
+        Which overdispersion each unit has, from 0; None for none.
+    repeats : bool
+        Whether there is a δ.
     """
 
     counts: FloatArray
     terms: tuple[Term, ...]
     group: IntArray | None = None
+    repeats: bool = False
     _last: list = field(default_factory=list, repr=False)  # a climb asks thrice at each vector
 
     @property
     def names(self) -> tuple[str, ...]:
         """What each parameter is."""
         names = [name for term in self.terms for name in term.names]
-        many = self._n_groups > 1
-        return (*names, *(f"log overdispersion{f' {k}' * many}" for k in range(self._n_groups)))
+        return (*names, *self.law.names)
 
     @property
     def is_shape(self) -> BoolArray:
@@ -218,7 +222,7 @@ class CountLikelihood:
         flags = []
         for term in self.terms:
             flags += [False] * len(term.columns) + [True] * len(term.drive.names)
-        return np.array(flags + [False] * self._n_groups, bool)
+        return np.array(flags + [False] * self.law.size, bool)
 
     def log_likelihood(self, theta: FloatArray) -> float:
         """Log-likelihood of the parameters; -inf where a mean overflows or a bound is passed."""
@@ -226,7 +230,7 @@ class CountLikelihood:
             return -np.inf
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             mean = self._at(theta).mean
-            value = count_log_likelihood(self.counts, mean, self._overdispersion(theta)).sum()
+            value = count_log_likelihood(self.counts, mean, self._excess(theta)).sum()
         value -= np.nansum(gammaln(self.counts + 1)) if np.isfinite(value) else 0.0
         return float(value) if np.isfinite(value) else -np.inf
 
@@ -235,7 +239,11 @@ class CountLikelihood:
         return self._summed(np.asarray(theta, float)).score
 
     def expected_information(self, theta: FloatArray) -> FloatArray:
-        """Fisher information of the terms' parameters; of overdispersion, the observed."""
+        """Fisher information of the terms' parameters; of the law's, as near as it comes.
+
+        That of an excess has no closed form. With repeats it is that of the scores' own products;
+        without them, the observed.
+        """
         return self._summed(np.asarray(theta, float)).information
 
     def observed_information(self, theta: FloatArray) -> FloatArray:
@@ -270,22 +278,19 @@ class CountLikelihood:
         return found
 
     def overdispersion(self, theta: FloatArray) -> FloatArray:
-        """Overdispersion of each unit; 0 for Poisson counts."""
-        return self._overdispersion(np.asarray(theta, float))
+        """Overdispersion ψ of each unit; 0 where there is none."""
+        return self.law.overdispersion(self._of_law(np.asarray(theta, float)))
 
     @property
-    def _n_groups(self) -> int:
-        return 0 if self.group is None else int(self.group.max()) + 1
+    def law(self) -> CountLaw:
+        """How much counts vary more than their mean."""
+        return CountLaw(self.counts.shape[1], self.group, self.repeats)
 
-    def _overdispersion(self, theta: FloatArray) -> FloatArray:
-        if self.group is None:
-            return np.zeros(self.counts.shape[1])
-        return np.exp(theta[-self._n_groups :])[self.group]
+    def _of_law(self, theta: FloatArray) -> FloatArray:
+        return theta[len(theta) - self.law.size :]
 
-    def _by_group(self, of_units: FloatArray) -> FloatArray:
-        if self.group is None:
-            return np.empty(0)
-        return np.bincount(self.group, of_units, self._n_groups)
+    def _excess(self, theta: FloatArray) -> FloatArray:
+        return self.law.excess(self._of_law(theta), self._at(theta).mean)
 
     def _at(self, theta: FloatArray) -> _State:
         key = theta.tobytes()
@@ -302,28 +307,39 @@ class CountLikelihood:
 
     def _summed(self, theta: FloatArray) -> _State:
         """The state with score and expected information, from one pass through the slopes."""
-        state = self._at(theta)
+        state, law = self._at(theta), self.law
         if state.score is not None:
             return state
-        psi, mean = self._overdispersion(theta), state.mean
-        slope, along_psi = count_slopes(self.counts, mean, psi)
-        weight = np.zeros(mean.shape)
-        np.divide(1.0, mean * (1 + psi * mean), where=(mean > 0), out=weight)
+        mean, excess = state.mean, self._excess(theta)
+        psi, delta = self.overdispersion(theta), law.repeat_share(self._of_law(theta))
+        along_mean, along_excess = count_slopes(self.counts, mean, excess)
+        slope = along_mean + psi * along_excess
+        along_psi, along_delta = psi * mean * along_excess, delta * along_excess
+        # The size of the negative binomial, mean / excess, moves with the mean too.
+        turn = _where_positive(along_delta, mean)
+        weight = _where_positive(1.0, mean * (1 + excess)) + turn**2
         weight[np.isnan(self.counts)] = 0.0
-        size = len(theta) - self._n_groups
-        total, information = np.zeros(size), np.eye(len(theta))
-        square = np.zeros((size, size))
+        size = len(theta) - law.size
+        total, information = np.zeros(size), np.zeros((len(theta), len(theta)))
         for rows, jacobian in self._blocks(theta):
             total += jacobian @ slope[rows].ravel()
-            square += weighted_square(jacobian, weight[rows].ravel())
-        information[:size, :size] = square
-        if self._n_groups:
-            # Its expectation has no closed form. The observed may be negative far from the top.
-            curve = np.abs(self._psi_curvature(theta))
-            information[size:, size:] = np.diag(np.maximum(curve, 1e-3))
-        state.score = np.concatenate([total, self._by_group(psi * along_psi)])
+            information[:size, :size] += weighted_square(jacobian, weight[rows].ravel())
+            if self.repeats:
+                both = (turn[rows] * along_psi[rows], turn[rows] * along_delta[rows])
+                information[:size, size:] -= law.crossed(jacobian, *both)
+        information[size:, :size] = information[:size, size:].T
+        information[size:, size:] = self._law_information(theta, along_psi, along_delta)
+        state.score = np.concatenate([total, law.summed(along_psi, along_delta)])
         state.information = information
         return state
+
+    def _law_information(self, theta, along_psi, along_delta) -> FloatArray:
+        """Information of the law's parameters that is never negative; (size, size)."""
+        if self.repeats:
+            products = self.law.products(np.ones((1, 1)), along_psi, along_delta)
+            return products + 1e-3 * np.eye(self.law.size)
+        # The observed may be negative far from the top.
+        return np.diag(np.maximum(np.abs(np.diag(self._law_curvature(theta))), 1e-3))
 
     def _blocks(self, theta: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """Slopes of the mean along each parameter, some months at a time; (k, months x units).
@@ -338,7 +354,7 @@ class CountLikelihood:
             ]
         times, units = self.counts.shape
         step = min(max(1, _BLOCK // units), times)
-        laid = np.empty((len(theta) - self._n_groups, step, units))
+        laid = np.empty((len(theta) - self.law.size, step, units))
         for first in range(0, times, step):
             rows = slice(first, min(first + step, times))
             height, k = rows.stop - first, 0
@@ -362,29 +378,36 @@ class CountLikelihood:
             for rows, jacobian in self._blocks(theta)
         )
 
-    def _psi_curvature(self, theta: FloatArray) -> FloatArray:
-        psi, mean = self._overdispersion(theta), self._at(theta).mean
-        _, along = count_slopes(self.counts, mean, psi)
-        _, _, curve = count_curvatures(self.counts, mean, psi)
-        return self._by_group(psi**2 * curve + psi * along)
+    def _law_curvature(self, theta: FloatArray) -> FloatArray:
+        """Second derivatives along the law's parameters; (size, size)."""
+        mean, excess, law = self._at(theta).mean, self._excess(theta), self.law
+        by_psi = self.overdispersion(theta) * mean
+        delta = law.repeat_share(self._of_law(theta))
+        _, along = count_slopes(self.counts, mean, excess)
+        _, _, curve = count_curvatures(self.counts, mean, excess)
+        return law.products(curve, by_psi, delta) + np.diag(
+            law.summed(by_psi * along, delta * along)
+        )
 
     def _exact_information(self, theta: FloatArray) -> FloatArray:
         """All but what a drive's parameters share in."""
-        psi, mean = self._overdispersion(theta), self._at(theta).mean
-        slope, _ = count_slopes(self.counts, mean, psi)
-        curvature, cross, _ = count_curvatures(self.counts, mean, psi)
-        size = theta.size - self._n_groups
+        mean, excess, law = self._at(theta).mean, self._excess(theta), self.law
+        psi, delta = self.overdispersion(theta), law.repeat_share(self._of_law(theta))
+        along_mean, along_excess = count_slopes(self.counts, mean, excess)
+        of_mean, of_both, of_excess = count_curvatures(self.counts, mean, excess)
+        both = of_both + psi * of_excess
+        size = theta.size - law.size
         information = np.zeros((theta.size, theta.size))
+        curvature = of_mean + psi * (of_both + both)
         information[:size, :size] = -self._weighted_square(theta, curvature)
-        self._subtract_own_curvature(theta, slope, information)
-        if self._n_groups:
+        self._subtract_own_curvature(theta, along_mean + psi * along_excess, information)
+        if law.size:
+            along_psi, along_delta = psi * (along_excess + mean * both), delta * both
             for rows, jacobian in self._blocks(theta):
-                by_unit = jacobian.reshape(size, -1, psi.size) * (cross[rows] * psi)
-                by_unit = by_unit.sum(axis=1)
-                for k in range(size):
-                    information[k, size:] -= self._by_group(by_unit[k])
+                crossed = law.crossed(jacobian, along_psi[rows], along_delta[rows])
+                information[:size, size:] -= crossed
             information[size:, :size] = information[:size, size:].T
-            information[size:, size:] = -np.diag(self._psi_curvature(theta))
+            information[size:, size:] = -self._law_curvature(theta)
         return information
 
     def _subtract_own_curvature(self, theta, slope, information) -> None:
@@ -406,7 +429,12 @@ class CountLikelihood:
             low, high = term.drive.bounds.T
             if ((shape < low) | (shape > high)).any():
                 return True
-        return bool((np.abs(theta[len(theta) - self._n_groups :]) > 25).any())
+        return bool((np.abs(self._of_law(theta)) > 25).any())
+
+
+def _where_positive(amount: FloatArray | float, by: FloatArray) -> FloatArray:
+    """A quotient, and 0 where nothing is divided by."""
+    return np.divide(amount, by, np.zeros(by.shape), where=by > 0)
 
 
 def _broadcast_sum(weighted: FloatArray, column: FloatArray) -> float:

@@ -17,6 +17,7 @@ from hotspot.grid.cells import Grid
 from hotspot.grid.periods import period_days
 from hotspot.guards.scope import NOT_SAID, Scope
 from hotspot.models.endemic_epidemic.climb import Climbed
+from hotspot.models.endemic_epidemic.count_law import draw_counts
 from hotspot.models.endemic_epidemic.grid_data import GridData
 from hotspot.models.endemic_epidemic.month_counts import month_number
 from hotspot.models.endemic_epidemic.recursion import Parameters, Present
@@ -123,8 +124,13 @@ class FittedEndemicEpidemic:
 
     @property
     def overdispersion(self) -> float:
-        """ψ: the variance of a count is its mean plus ψ times the mean squared; 0 for Poisson."""
+        """ψ: what rates that vary add to the variance of a count, by its mean squared."""
         return self._known.overdispersion
+
+    @property
+    def repeats(self) -> float:
+        """δ: what repeats within a month add to the variance of a count, by its mean."""
+        return self._known.repeats
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -185,10 +191,11 @@ class FittedEndemicEpidemic:
             slopes.append((high - low) / (2 * _STEP))
         slopes = np.array(slopes)
         uncertain = np.einsum("khu,kl,lhu->hu", slopes, self.covariance, slopes, optimize=True)
-        psi = known.overdispersion
-        uncertain += self.present.carried_variance(known, mean + psi * mean**2)
+        chance = (1 + known.repeats) * mean
+        uncertain += self.present.carried_variance(known, chance + known.overdispersion * mean**2)
         square = (mean**2 + uncertain) * self._shared_level(furthest)[:, None]
-        return self._labelled((mean + (1 + psi) * square - mean**2)[ahead], periods)
+        own = self._own_overdispersion(known)
+        return self._labelled((chance + (1 + own) * square - mean**2)[ahead], periods)
 
     def simulate_counts(
         self, periods: pd.IntervalIndex, *, size: int, rng: np.random.Generator
@@ -228,7 +235,7 @@ class FittedEndemicEpidemic:
             f"before {self.data_cutoff:%Y-%m-%d}",
             f"  log-likelihood {self.log_likelihood:.2f}   AIC "
             f"{2 * self.theta.size - 2 * self.log_likelihood:.2f}   overdispersion "
-            f"{self.overdispersion:.3f}",
+            f"{self.overdispersion:.3f}   repeats {self.repeats:.3f}",
             f"  branching ratio {ratio:.3f}: in the long run {ratio:.0%} of a month's count is "
             "owed to the months before it;",
             "  by months, drifting rates and offences that lead to others cannot be told apart",
@@ -263,13 +270,11 @@ class FittedEndemicEpidemic:
         """One future, (months, units): counts around means that levels move."""
         levels = self._level_paths(furthest, rng)
         drawn = np.empty((furthest, self.present.recent.shape[1]))
-        psi = parameters.overdispersion
+        psi, delta = self._own_overdispersion(parameters), parameters.repeats
 
         def happen(h: int, mean: FloatArray) -> FloatArray:
             moved = mean * levels[h]
-            if psi > 0:
-                moved = moved * rng.standard_gamma(1 / psi, moved.size) * psi
-            drawn[h] = rng.poisson(moved)
+            drawn[h] = draw_counts(moved, delta + psi * moved, rng)
             # A level is of the month: what later months hear is set back to the model's own level.
             return drawn[h] / levels[h]
 
@@ -286,7 +291,13 @@ class FittedEndemicEpidemic:
             paths = paths * _lognormal(variance[lead], label.max() + 1, rng)[:, label]
         return np.broadcast_to(paths, (furthest, cells.size))
 
+    def _own_overdispersion(self, parameters: Parameters) -> float:
+        """What is left of ψ for single cells: it was fitted to what levels add a month ahead."""
+        shared = self._shared_level(1)[0]
+        return max((1 + parameters.overdispersion) / shared - 1, 0.0)
+
     def _shared_level(self, furthest: int) -> FloatArray:
+        """Mean square of the levels' factor; (months,)."""
         lead = np.minimum(np.arange(furthest), self.level.region.size - 1)
         return (1 + self.level.region[lead]) * np.prod(1 + self.level.squares[:, lead], axis=0)
 
@@ -325,6 +336,7 @@ def fitted_from(
     parts = likelihood.parts(theta)
     total = sum(part.sum() for part in parts)
     mean = likelihood.mean(theta)
+    repeats = likelihood.law.repeat_share(theta)
     return FittedEndemicEpidemic(
         model=data.model,
         grid=grid,
@@ -337,7 +349,7 @@ def fitted_from(
             term.name: float(part.sum() / total)
             for term, part in zip(likelihood.terms, parts, strict=True)
         },
-        level=_level(data, mean, events, grid, cutoff),
+        level=_level(data, mean, events, grid, cutoff, repeats),
         findings=(*data.findings, *found.findings),
         present=present_of(data, found),
         last_month=int(data.calendar[len(data.past.months) - 1]),
@@ -371,7 +383,12 @@ def present_of(data: GridData, found: Climbed) -> Present:
 
 
 def _level(
-    data: GridData, mean: FloatArray, events: Events, grid: Grid, cutoff: pd.Timestamp
+    data: GridData,
+    mean: FloatArray,
+    events: Events,
+    grid: Grid,
+    cutoff: pd.Timestamp,
+    repeats: float,
 ) -> LevelVariance:
     """How far counts strayed from what was expected a month ahead, by the estimates of now."""
     row_of = {int(month): k for k, month in enumerate(data.calendar[data.rows])}
@@ -388,7 +405,9 @@ def _level(
         rate[data.past.cells] = mean[row] / period_days(period)[0]
         return rate.reshape(grid.shape), np.zeros(grid.shape)
 
-    return level_variance(rate_before, arrange(events.before(cutoff)), grid, cutoff)
+    return level_variance(
+        rate_before, arrange(events.before(cutoff)), grid, cutoff, repeats=repeats
+    )
 
 
 def _lognormal(variance: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:

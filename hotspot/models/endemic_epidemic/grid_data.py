@@ -88,7 +88,7 @@ class GridData:
             drive = self._near_counts(rows, structure.near, structure.decay)
             terms.append(Term("near", one, ("intercept",), drive))
         group = np.zeros(counts.shape[1], np.int64) if structure.overdispersed else None
-        return CountLikelihood(counts, tuple(terms), group)
+        return CountLikelihood(counts, tuple(terms), group, structure.repeats)
 
     def endemic_columns(self, rows: IntArray) -> tuple[tuple[str, ...], tuple[FloatArray, ...]]:
         """Names and columns of the endemic factor: intercept, trend, season, covariates."""

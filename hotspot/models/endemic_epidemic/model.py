@@ -37,8 +37,10 @@ class EndemicEpidemic:
     b is the cell's long-run rate: its past counts, weighed by age with `half_life`, and shrunk to
     the rate per map point of the cells around it (:mod:`~hotspot.models.endemic_epidemic.long_run`
     has the formula). w shares each offence out among the cells near by, by distance and number of
-    map points. Counts are negative binomial with mean λ, or Poisson. All parameters are found
-    together by maximum likelihood, each month given only what came before it.
+    map points. Counts are negative binomial with mean λ and variance (1 + δ) λ + ψ λ², or Poisson.
+    δ is what repeats at one point within a month add, which is in proportion to λ; ψ is how far
+    rates vary from month to month. All parameters are found together by maximum likelihood, each
+    month given only what came before it.
 
     Attributes
     ----------
@@ -63,6 +65,8 @@ class EndemicEpidemic:
         Columns of a table of cells that multiply the long-run rate.
     overdispersed : bool
         Negative binomial, or Poisson.
+    repeats : bool
+        Whether a negative binomial has δ; without it the law is that of R's ``hhh4``.
     exposure : {"auto", "points", "area"}
         What can be recorded at: map points where the source snaps places, else area.
     window : int or None
@@ -113,6 +117,7 @@ class EndemicEpidemic:
     trend: bool = False
     covariates: CellCovariates | None = None
     overdispersed: bool = True
+    repeats: bool = True
     exposure: Literal["auto", "points", "area"] = "auto"
     window: int | None = 60
 
@@ -233,7 +238,12 @@ class EndemicEpidemic:
 
     def _climbed(self, data: GridData, rows: IntArray) -> Climbed:
         structure = Structure(
-            self.half_life, self.own_lags, self.near_lags, self.decay, self.overdispersed
+            self.half_life,
+            self.own_lags,
+            self.near_lags,
+            self.decay,
+            self.overdispersed,
+            repeats=self.overdispersed and self.repeats,
         )
         size = rows.size * data.past.cells.size
         return climb(

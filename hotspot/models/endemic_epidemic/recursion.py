@@ -26,6 +26,7 @@ class Parameters:
     near_lags: Lags | None
     place: FloatArray
     overdispersion: float
+    repeats: float
 
     @property
     def branching_ratio(self) -> float:
@@ -72,9 +73,12 @@ class Present:
             near, place = float(np.exp(theta[at])), theta[at + 1 : middle]
             near_lags = kept.near.with_vector(theta[middle:end])
             at = end
-        overdispersion = float(np.exp(theta[at])) if kept.overdispersed else 0.0
+        law = (
+            float(np.exp(theta[at])) if kept.overdispersed else 0.0,
+            float(np.exp(theta[-1])) if kept.repeats else 0.0,
+        )
         endemic, long_run = theta[:n_columns], theta[n_columns : n_columns + n_rates]
-        return Parameters(endemic, long_run, own, own_lags, near, near_lags, place, overdispersion)
+        return Parameters(endemic, long_run, own, own_lags, near, near_lags, place, *law)
 
     def endemic(self, parameters: Parameters, ahead: int) -> FloatArray:
         """The endemic part of the next months; (ahead, units)."""
