@@ -109,6 +109,7 @@ def test_the_observed_information_is_the_curvature(groups, repeats):
     np.testing.assert_allclose(information, curvature, rtol=1e-4, atol=1e-4 * information.max())
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("repeats", [False, True])
 def test_the_expected_information_is_the_mean_product_of_scores(repeats):
     """Each count is drawn anew from the law itself; 1,000 records."""
