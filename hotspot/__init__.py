@@ -115,6 +115,7 @@ _names = {
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submodules=[
+        "audit",
         "backtesting",
         "data",
         "errors",
