@@ -31,6 +31,8 @@ NO_EXAMPLE = {
     "BandwidthChoice": "made by select_bandwidth, which shows one",
     "Source": "made by the readers; read_police_uk shows one",
     "LeakReport": "made by leak_test, which shows one",
+    "AddedValueReport": "made by added_value, which shows one",
+    "EquivalenceReport": "made by baseline_equivalence, which shows one",
     "Fold": "made by rolling_origin, which shows one",
 }
 

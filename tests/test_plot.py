@@ -13,7 +13,9 @@ import shapely
 import xarray as xr
 
 from hotspot.errors import ForecastError, GridMismatchError, ParameterError
+from hotspot.evaluate.comparison.added_value import MEASURES, NO_BENEFIT, AddedValueReport
 from hotspot.plot import (
+    plot_added_value,
     plot_area_bounds,
     plot_bounds,
     plot_calibration,
@@ -342,3 +344,34 @@ def test_a_table_that_is_none_is_refused():
         plot_capture_curve(xr.DataArray([0.0, 1.0], dims=["fold"]))
     with pytest.raises(ParameterError, match="holds no number"):
         plot_pit(xr.DataArray([np.nan], dims=["x"]))
+
+
+def added_value_report(**rows):
+    """A row for each baseline, all measures alike: difference, lower and upper bound, verdict."""
+    ends = ("", "_lower", "_upper", "_verdict")
+    table = pd.DataFrame(
+        {
+            name: {f"{m}{end}": v for m in MEASURES for end, v in zip(ends, row, strict=True)}
+            for name, row in rows.items()
+        }
+    ).T
+    return AddedValueReport("new", table, 0.05, 0.95, 24, 1000, 3.0)
+
+
+def test_an_added_value_picture_shows_each_interval_and_marks_what_was_not_demonstrated():
+    report = added_value_report(
+        count=(0.1, -0.05, 0.25, NO_BENEFIT), density=(0.3, 0.2, 0.4, "better")
+    )
+    axes = plot_added_value(report)
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["count", "density"]
+    bars, dots = axes[1].lines[1::2], axes[1].lines[2::2]
+    assert [list(bar.get_xdata()) for bar in bars] == [[-0.05, 0.25], [0.2, 0.4]]
+    assert [dot.get_marker() for dot in dots] == ["o", ">"]
+    assert dots[0].get_markerfacecolor() == "white"
+    assert "24 periods, 1,000 recorded offences" in axes[0].figure._suptitle.get_text()
+
+
+def test_an_infinite_difference_is_written_where_its_dot_would_be():
+    axes = plot_added_value(added_value_report(count=(-np.inf, -np.inf, 0.1, "worse")))
+    assert [text.get_text() for text in axes[0].texts] == ["-inf"]
+    axes[0].figure.canvas.draw()

@@ -12,7 +12,16 @@ from hotspot.evaluate.calibration import (
     randomised_pit,
 )
 from hotspot.evaluate.capture import capture_area, capture_curve, recapture_rate_index
-from hotspot.evaluate.comparison import compare
+from hotspot.evaluate.comparison import (
+    added_value,
+    baseline_equivalence,
+    compare,
+    diebold_mariano,
+    holm_adjusted,
+    model_confidence_set,
+    paired_t_test,
+    paired_w_test,
+)
 from hotspot.evaluate.energy import energy_score
 from hotspot.evaluate.flags import (
     clumpiness,
@@ -39,7 +48,9 @@ from hotspot.evaluate.scores import (
 from hotspot.evaluate.totals import calibration_ratio
 
 __all__ = [
+    "added_value",
     "area_interval_coverage",
+    "baseline_equivalence",
     "brier_score",
     "calibration_ratio",
     "calibration_table",
@@ -50,15 +61,20 @@ __all__ = [
     "compare",
     "complementarity",
     "crps",
+    "diebold_mariano",
     "dynamic_variability",
     "energy_score",
     "flag_cells",
     "hit_rate",
+    "holm_adjusted",
     "hottest_cells",
     "information_gain",
     "interval_coverage",
     "interval_score",
+    "model_confidence_set",
     "negative_binomial_log_score",
+    "paired_t_test",
+    "paired_w_test",
     "penalised_prediction_accuracy_index",
     "pit_coverage",
     "poisson_log_score",

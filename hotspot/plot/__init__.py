@@ -4,11 +4,13 @@ Every function returns Axes and shows nothing; save with ``axes.figure.savefig(.
 loads when the first picture is drawn, and none of its settings is changed.
 """
 
+from hotspot.plot.added_value import plot_added_value
 from hotspot.plot.areas import plot_area_bounds
 from hotspot.plot.curves import plot_calibration, plot_capture_curve, plot_pit
 from hotspot.plot.maps import plot_bounds, plot_forecast
 
 __all__ = [
+    "plot_added_value",
     "plot_area_bounds",
     "plot_bounds",
     "plot_calibration",

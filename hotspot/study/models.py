@@ -14,6 +14,7 @@ MODEL_KINDS = (
     "KernelDensity",
     "ProspectiveMap",
     "Stacked",
+    "SeasonalPoisson",
     "EndemicEpidemic",
     "SelfExciting",
 )

@@ -6,6 +6,7 @@ import xarray as xr
 
 from hotspot.errors import ParameterError, TooFewEventsError, UnknownNameError
 from hotspot.evaluate import compare
+from hotspot.evaluate.comparison.differences import drawn_periods, optimal_block
 
 
 def scores_of(*rows, models=("base", "new", "other")):
@@ -138,3 +139,58 @@ def test_scores_without_folds_are_refused():
             baseline="base",
             rng=np.random.default_rng(0),
         )
+
+
+def test_stationary_blocks_have_the_mean_length_asked_for_and_close_to_a_circle():
+    drawn = drawn_periods(
+        50, block=4.0, size=400, rng=np.random.default_rng(1), bootstrap="stationary"
+    )
+    assert drawn.shape == (400, 50)
+    breaks = (np.diff(drawn, axis=1) % 50 != 1).mean()
+    # A new block begins with chance 1/4, and by chance again where the last one would have gone on.
+    assert breaks == pytest.approx(0.25 * 49 / 50, abs=0.01)
+    assert np.bincount(drawn.ravel(), minlength=50).min() > 300  # 400 times each in the mean
+
+
+def test_the_stationary_interval_agrees_with_the_circular_one():
+    series = autocorrelated(200, np.random.default_rng(3))
+    found = [
+        compare(
+            scores_of(np.zeros(200), series),
+            baseline="base",
+            rng=np.random.default_rng(1),
+            bootstrap=kind,
+            block=5,
+        )
+        for kind in ("circular", "stationary")
+    ]
+    widths = [one["upper"].item() - one["lower"].item() for one in found]
+    assert widths[1] == pytest.approx(widths[0], rel=0.15)
+    assert widths[1] != widths[0]
+    assert found[0]["difference"].item() == found[1]["difference"].item()
+
+
+def test_the_best_block_is_longer_for_neighbours_alike_and_the_longest_of_all_rows():
+    rng = np.random.default_rng(4)
+    alone, alike = rng.normal(size=200), autocorrelated(200, rng, rho=0.8)
+    assert optimal_block(alike[None]) > 2 * optimal_block(alone[None])
+    assert optimal_block(np.stack([alone, alike])) == optimal_block(alike[None])
+
+
+def test_a_series_that_tells_no_block_length_has_the_cube_root_of_its_own():
+    assert optimal_block(np.ones((1, 27))) == pytest.approx(3)
+    assert optimal_block(np.arange(8.0)[None]) == pytest.approx(2)
+    assert optimal_block(np.arange(2.0)[None]) == 1
+
+
+def test_the_block_used_is_told_and_asked_for_by_the_stationary_bootstrap_alone():
+    scores = scores_of(np.zeros(60), autocorrelated(60, np.random.default_rng(5)))
+    options = {"baseline": "base", "block": "optimal", "rng": np.random.default_rng(1)}
+    found = compare(scores, bootstrap="stationary", **options)
+    assert found.attrs["block"] == optimal_block(scores.sel(model="new").values[None])
+    with pytest.raises(ParameterError, match="is the rule of the stationary bootstrap"):
+        compare(scores, **options)
+    with pytest.raises(ParameterError, match=r"whole periods, got block=2\.5"):
+        compare(scores, baseline="base", block=2.5, rng=np.random.default_rng(1))
+    with pytest.raises(ParameterError, match="bootstrap must be one of"):
+        compare(scores, baseline="base", bootstrap="moving", rng=np.random.default_rng(1))
