@@ -18,6 +18,8 @@ _names = {
     "grid.periods": ["make_periods"],
     "grid.areas": ["area_weights", "sum_over_areas"],
     "grid.counts": ["count_events"],
+    "grid.area_counts": ["count_in_areas"],
+    "breaks.find": ["find_breaks"],
     "models.historical": ["HistoricalRate"],
     "models.kde": ["KernelDensity"],
     "models.prospective": ["ProspectiveMap"],

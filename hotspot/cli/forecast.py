@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,3 +146,5 @@ def say_forecast(forecast: xr.Dataset, *, title: str) -> None:
     if forecast.sizes["time"] > 1:
         say(f"  and {forecast.sizes['time'] - 1} later periods in boroughs.csv")
     say(f"  The interval includes {forecast.attrs['interval_kind']}.")
+    for finding in json.loads(forecast.attrs.get("findings", "[]")):
+        say(f"  Finding: {finding}")

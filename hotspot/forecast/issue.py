@@ -363,6 +363,7 @@ def _attributes(fitted: FittedModel) -> dict[str, object]:
         "parameters": parameters,
         "interval_kind": fitted.interval_kind,
         "scope": json.dumps(asdict(scope)),
+        "findings": json.dumps(list(getattr(fitted, "findings", ()))),
         "time_resolution": fitted.time_resolution,
         "place_resolution": float(fitted.place_resolution),
         "cell_size": float(fitted.grid.cell_size),

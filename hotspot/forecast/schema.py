@@ -19,7 +19,8 @@ NaN marks cells outside the region. ``time`` is the local start of each period (
 ``time_zone``). Coordinates beside the dimensions': ``time_end`` (time), the local end of each
 period, and ``inside_area`` (y, x), the square metres of each cell inside the region. Attributes:
 see :data:`REQUIRED_ATTRIBUTES`; ``scope`` (JSON) says to which offences the
-model was fitted, and what guards remarked or let pass for a reason.
+model was fitted, and what guards remarked or let pass for a reason; ``findings`` (JSON) lists what
+it found in the data that it was trained on and would have its reader know, in words.
 """
 
 from __future__ import annotations

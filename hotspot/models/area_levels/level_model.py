@@ -22,6 +22,7 @@ import xarray as xr
 
 from hotspot._checks import require_generator
 from hotspot._typing import FloatArray, IntArray
+from hotspot.breaks.find import Record
 from hotspot.errors import LeakError, ParameterError, ResolutionError, TooFewEventsError
 from hotspot.models.area_levels.local_level import (
     Deviations,
@@ -132,9 +133,11 @@ class LevelModel:
         _require_enough(counts[recent], totals.columns)
         past = _Series.of(counts, months, days_of(totals.index))
         widths, breaks = self._past_errors(past)
+        record = Record(totals.index[recent], np.ones(recent.sum(), bool), counts[recent].sum(1), 1)
+        findings = record.crossed(record.levels())
         city, shares = past.city_law(self.window), past.shares_law(self.window)
         names = tuple(map(str, totals.columns))
-        return FittedLevels(self, names, past, city, shares, widths, breaks)
+        return FittedLevels(self, names, past, city, shares, widths, breaks, findings)
 
     def _past_errors(self, past: _Series) -> tuple[FloatArray, dict[str, float]]:
         """Factors (2, leads) on the variances of city and shares; the city's breaks."""
@@ -188,6 +191,10 @@ class FittedLevels:
         Months among the last 36 whose city total lay more than 3.5 standard deviations from what
         was foretold a month ahead, and how many: the window crosses a break there. Not looked
         for without `error_half_life`.
+    findings : tuple of str
+        In words: shifts of the city's total within the window, as :func:`hotspot.find_breaks` finds
+        them. It tells a step from drift and from a single month, which `breaks` does not, but needs
+        the months after it to do so.
 
     Examples
     --------
@@ -207,6 +214,7 @@ class FittedLevels:
     shares: Deviations
     widths: FloatArray
     breaks: Mapping[str, float]
+    findings: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -216,6 +224,7 @@ class FittedLevels:
             "city": {name: round(value, 6) for name, value in asdict(self.city).items()},
             "shares": {name: round(value, 6) for name, value in asdict(self.shares).items()},
             "breaks": dict(self.breaks),
+            "findings": list(self.findings),
             "city_width_factors": np.sqrt(self.widths[0]).round(4).tolist(),
             "share_width_factors": np.sqrt(self.widths[1]).round(4).tolist(),
         }

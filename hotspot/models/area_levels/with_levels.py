@@ -22,12 +22,13 @@ import xarray as xr
 
 from hotspot._checks import require_generator
 from hotspot._typing import FloatArray, IntArray
+from hotspot.breaks.find import missing_months
 from hotspot.data.events import Events
-from hotspot.errors import GridMismatchError, ParameterError, RegionError, TooFewEventsError
+from hotspot.errors import GridMismatchError, ParameterError, RegionError
+from hotspot.grid.area_counts import month_of_days, months_of
 from hotspot.grid.areas import area_weights
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import covered_periods
-from hotspot.grid.periods import make_periods
 from hotspot.guards.scope import NOT_SAID, Scope
 from hotspot.models.area_levels.level_model import FittedLevels, LevelModel
 from hotspot.models.door import guarded
@@ -122,7 +123,13 @@ class WithLevels:
         totals = _monthly_totals(known, grid, (area, names), cutoff)
         levels = self.level.fit(totals)
         space = self.space.fit(events, grid, end=end)
-        return FittedWithLevels(space, levels, area, _told(self.space))
+        gaps = missing_months(known, months_of(known, cutoff))
+        findings = (
+            *(f"levels: {one}" for one in levels.findings),
+            *(f"levels: {gap.finding}" for gap in gaps),
+            *(f"map: {one}" for one in getattr(space, "findings", ())),
+        )
+        return FittedWithLevels(space, levels, area, _told(self.space), findings=findings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +148,8 @@ class FittedWithLevels:
         The specification of the map.
     scope : Scope
         Offences it was fitted to, and what guards remarked or let pass.
+    findings : tuple of str
+        What was found in the training windows of levels and map, in words.
 
     Examples
     --------
@@ -161,6 +170,7 @@ class FittedWithLevels:
     area_of_cell: IntArray
     space_options: Mapping[str, object]
     scope: Scope = NOT_SAID
+    findings: tuple[str, ...] = ()
 
     name = "WithLevels"
     interval_kind = (
@@ -196,6 +206,7 @@ class FittedWithLevels:
             "space_fit": dict(self.space.parameters),
             "areas": list(self.levels.areas),
             "level": self.levels.parameters,
+            "findings": list(self.findings),
         }
 
     def expected_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
@@ -333,20 +344,11 @@ def _area_of_cell(grid: Grid, areas: gpd.GeoDataFrame, by: str) -> tuple[IntArra
 def _monthly_totals(events: Events, grid: Grid, areas, cutoff: pd.Timestamp) -> pd.DataFrame:
     """Events of each recorded calendar month in each area's cells."""
     area, names = areas
-    zone = events.time_zone
-    start = events.start.tz_convert(zone).tz_localize(None)
-    begin = start.to_period("M").to_timestamp()
-    begin = begin if begin == start else begin + pd.DateOffset(months=1)
-    end = cutoff.tz_convert(zone).tz_localize(None).to_period("M").to_timestamp()
-    if begin >= end:
-        raise TooFewEventsError(f"No whole month was recorded before {cutoff:%Y-%m-%d}.")
-    months = make_periods(begin, end, time_zone=zone)
-    when, x, y = events.coordinates().T
-    edges = ((months.left - events.start) / pd.Timedelta(days=1)).to_numpy(float)
-    last = (months.right[-1] - events.start) / pd.Timedelta(days=1)
-    slot = np.searchsorted(edges, when, side="right") - 1
+    months = months_of(events, cutoff)
+    days, x, y = events.coordinates().T
+    slot = month_of_days(days, events, months)
     cell = grid.cell_of(x, y)
-    kept = (slot >= 0) & (when < last) & (cell >= 0)
+    kept = (slot >= 0) & (cell >= 0)
     place = np.where(kept, area.ravel()[np.maximum(cell, 0)], -1)
     kept &= place >= 0
     size = len(months) * len(names)

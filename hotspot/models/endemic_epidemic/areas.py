@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 
 from hotspot._typing import FloatArray, IntArray
-from hotspot.errors import GridMismatchError, ParameterError, TooFewEventsError, UnknownNameError
+from hotspot.breaks.find import Record
+from hotspot.errors import (
+    GridMismatchError,
+    ParameterError,
+    ResolutionError,
+    TooFewEventsError,
+    UnknownNameError,
+)
+from hotspot.grid.periods import make_periods
+from hotspot.models.area_levels.level_model import month_numbers
 from hotspot.models.endemic_epidemic.areas_fitted import FittedEndemicEpidemicAreas
 from hotspot.models.endemic_epidemic.counts_likelihood import (
     CountLikelihood,
@@ -193,6 +202,7 @@ class EndemicEpidemicAreas:
             counts=counts,
             table=table,
             neighbours=neighbours,
+            findings=_findings(counts),
         )
 
     def _checked_neighbours(self, neighbours, n_areas: int) -> Spread | None:
@@ -275,9 +285,16 @@ class ScaledCounts:
 
 
 def calendar_table(
-    counts: pd.DataFrame, *, harmonics: int = 1, period: float = 12.0, **of_areas: object
+    counts: pd.DataFrame,
+    *,
+    harmonics: int = 1,
+    period: float = 12.0,
+    ahead: int = 0,
+    **of_areas: object,
 ) -> pd.DataFrame:
     """A row for each time and area, with a trend, seasonal waves, and columns of the areas.
+
+    The same call with `ahead` makes the table of the times that follow, for a forecast.
 
     Parameters
     ----------
@@ -287,6 +304,8 @@ def calendar_table(
         Pairs of ``sin 1``, ``cos 1``, ``sin 2``, ...
     period : float
         Times in a year: 12 months, 52 weeks.
+    ahead : int
+        0 for the times of `counts`; otherwise that many times after them instead.
     of_areas : mapping or Series
         Further columns by area, such as ``households=...``.
 
@@ -294,6 +313,12 @@ def calendar_table(
     -------
     DataFrame
         ``time``, ``area``, ``trend`` (times since the first), the waves, and the columns given.
+
+    Raises
+    ------
+    ParameterError
+        If `ahead` is negative, or the times are neither months, a pandas frequency nor whole
+        numbers, so that what follows is not known.
 
     Examples
     --------
@@ -306,11 +331,14 @@ def calendar_table(
     3     1    b    1.0   20.0
     """
     times, areas = counts.shape
-    number = np.repeat(np.arange(times, dtype=float), areas)
+    index, first = counts.index, 0
+    if ahead:
+        index, first = _following(counts.index, ahead), times
+    number = np.repeat(first + np.arange(len(index), dtype=float), areas)
     table = pd.DataFrame(
         {
-            "time": np.repeat(counts.index.to_numpy(), areas),
-            "area": np.tile(counts.columns.to_numpy(), times),
+            "time": index.repeat(areas),
+            "area": np.tile(counts.columns.to_numpy(), len(index)),
             "trend": number,
         }
     )
@@ -320,6 +348,45 @@ def calendar_table(
     for name, values in of_areas.items():
         table[name] = table["area"].map(dict(values))
     return table
+
+
+def _following(index: pd.Index, ahead: int) -> pd.Index:
+    """The times after those of an index."""
+    if ahead < 0:
+        raise ParameterError(f"ahead must be 0 or more times, got {ahead}.")
+    if isinstance(index, pd.IntervalIndex) and index.left.tz is not None:
+        last = index.right[-1].tz_localize(None)
+        return make_periods(last, count=ahead, time_zone=str(index.left.tz))
+    if isinstance(index, pd.PeriodIndex) or getattr(index, "freq", None) is not None:
+        return index[-1] + index.freq * np.arange(1, ahead + 1)
+    if pd.api.types.is_integer_dtype(index):
+        return index[-1] + pd.RangeIndex(1, ahead + 1)
+    raise ParameterError(
+        f"What follows {index[-1]!r} is not known. Give counts an index of make_periods, as "
+        "count_in_areas does, of periods or dates with a frequency, or of whole numbers."
+    )
+
+
+def _findings(counts: pd.DataFrame) -> tuple[str, ...]:
+    """Breaks in the total of calendar months; other times are not looked at."""
+    index = counts.index
+    if isinstance(index, pd.PeriodIndex) and index.freqstr == "M":
+        index = make_periods(index[0].start_time, count=len(index))
+    try:
+        month_numbers(index)
+    except (AttributeError, ResolutionError):
+        return ()
+    recorded = counts.notna().all(axis=1).to_numpy()
+    record = Record(index, recorded, counts.to_numpy(float).sum(axis=1), 1)
+    told = record.crossed(record.levels())
+    holes = int((~recorded).sum())
+    if not holes:
+        return told
+    return (
+        *told,
+        f"{holes} of {len(counts)} months lack the count of some area; what such a count would "
+        "have explained is left out.",
+    )
 
 
 def columns_of(

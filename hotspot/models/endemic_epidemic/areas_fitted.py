@@ -45,6 +45,8 @@ class FittedEndemicEpidemicAreas:
     log_likelihood : float
     counts, table, neighbours
         What it was fitted to.
+    findings : tuple of str
+        Breaks and gaps in the months it was fitted to, in words; see :func:`hotspot.find_breaks`.
     """
 
     model: EndemicEpidemicAreas
@@ -55,6 +57,7 @@ class FittedEndemicEpidemicAreas:
     counts: pd.DataFrame
     table: pd.DataFrame
     neighbours: KnownWeights | DecayingWeights | None
+    findings: tuple[str, ...] = ()
 
     @property
     def estimates(self) -> pd.Series:
@@ -153,7 +156,7 @@ class FittedEndemicEpidemicAreas:
                 f"  {name:<{width}} {value:>11.5f} {error:>11.5f} {value / error:>8.2f} "
                 f"{chance:>9.2g}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  finding: {finding}" for finding in self.findings)])
 
     def _weights(self, name: str, shape: FloatArray) -> FloatArray:
         """What an offence in one area (row) counts for in each (column)."""

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from hotspot._typing import BoolArray, FloatArray, IntArray
+from hotspot.breaks.find import Record, missing_months
 from hotspot.data.events import Events
+from hotspot.data.snap_points import factorized
 from hotspot.errors import DataQualityWarning, TooFewEventsError
 from hotspot.grid.cells import Grid
 from hotspot.models.endemic_epidemic.climb import Structure
@@ -124,14 +126,9 @@ def arrange_grid(
     if exposure.new_list_at is not None:
         findings.append(list_change_words(exposure, past.months))
         warnings.warn(findings[-1], DataQualityWarning, stacklevel=4)
-    holes = int((~past.published).sum())
-    if holes:
-        findings.append(
-            f"{holes} of {len(past.published)} months were not published by every force; they are "
-            "not explained, and what they would have added to later ones is set to the long run."
-        )
     begin = exposure.new_list_at or 0
     _require_enough(past, begin)
+    findings += _crossed(past, begin, of_points, events)
     bandwidth = model.neighbourhood
     around = _spread(grid, past, exposure, GaussianShape(bandwidth), _WIDTHS * bandwidth)
     rates = long_run(
@@ -160,6 +157,27 @@ def arrange_grid(
         spread=spread,
         findings=tuple(findings),
     )
+
+
+def _crossed(past: MonthCounts, begin: int, of_points: bool, events: Events) -> list[str]:
+    """Breaks in the months that are used, in words."""
+    months, published = past.months[begin:], past.published[begin:]
+    record = Record(months, published, past.counts[begin:].sum(1))
+    found = record.levels()
+    if of_points:
+        used = past.month >= begin
+        point, _ = factorized((past.x + 1j * past.y)[used])
+        found += record.map_points(point, past.month[used] - begin)
+    told = list(record.crossed(found))
+    holes = int((~past.published).sum())
+    if holes:
+        gone = [one.finding for one in missing_months(events.before(past.months.right[-1]), months)]
+        told.append(
+            f"{holes} of {len(past.published)} months were not published by every force; they are "
+            "not explained, and what they would have added to later ones is set to the long run. "
+            + " ".join(gone)
+        )
+    return told
 
 
 def _own_counts(history: FloatArray, rows: IntArray, lags: Lags) -> PastCounts:

@@ -10,9 +10,9 @@ import pandas as pd
 from hotspot._typing import BoolArray, FloatArray, IntArray
 from hotspot.data.events import Events
 from hotspot.errors import ResolutionError, TooFewEventsError
+from hotspot.grid.area_counts import month_of_days, months_of
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import covered_periods, require_same_crs
-from hotspot.grid.periods import make_periods
 from hotspot.models.weights import cutoff_of
 
 
@@ -57,16 +57,14 @@ class MonthCounts:
         """
         require_same_crs(events, grid)
         cutoff = cutoff_of(events, end)
-        months = _whole_months(events, cutoff)
+        months = months_of(events, cutoff)
         past = events.before(cutoff)
         published = covered_periods(past, months)
         days, x, y = past.coordinates().T
-        starts = ((months.left - past.start) / pd.Timedelta(days=1)).to_numpy(float)
-        last = (months.right[-1] - past.start) / pd.Timedelta(days=1)
         cell = grid.cell_of(x, y)
         inside = grid.inside.ravel()
-        month = np.searchsorted(starts, days, side="right") - 1
-        keep = (cell >= 0) & (month >= 0) & (days < last)
+        month = month_of_days(days, past, months)
+        keep = (cell >= 0) & (month >= 0)
         keep[keep] &= inside[cell[keep]] & published[month[keep]]
         if not keep.any():
             raise TooFewEventsError(
@@ -95,18 +93,3 @@ def month_number(instants: pd.DatetimeIndex, time_zone: str) -> IntArray:
             f"This model knows whole months only, and {local[~whole][0]} does not begin one."
         )
     return (local.year * 12 + local.month - 1).to_numpy(np.int64)
-
-
-def _whole_months(events: Events, cutoff: pd.Timestamp) -> pd.IntervalIndex:
-    first = events.start.tz_convert(events.time_zone)
-    begins = first == first.normalize() and first.day == 1
-    if not begins:  # a month that the window cuts was not recorded in whole
-        first = (first.tz_localize(None).normalize() + pd.offsets.MonthBegin(1)).tz_localize(
-            events.time_zone
-        )
-    next_month = (first.tz_localize(None) + pd.DateOffset(months=1)).tz_localize(events.time_zone)
-    if next_month > cutoff:
-        raise TooFewEventsError(
-            f"No whole month was recorded between {events.start:%Y-%m-%d} and {cutoff:%Y-%m-%d}."
-        )
-    return make_periods(first, cutoff, time_zone=events.time_zone)

@@ -1,0 +1,1 @@
+"""Whether the record stayed the same: levels that shifted, other map points, missing months."""
