@@ -60,6 +60,7 @@ _names = {
     "forecast.issue": ["issue_forecast"],
     "forecast.entropy": ["generator_from"],
     "forecast.recalibration": ["recalibrate", "recorded_before"],
+    "forecast.cell_recalibration": ["recalibrate_cells"],
     "backtesting.folds": ["Fold", "rolling_origin"],
     "backtesting.run": ["backtest"],
     "backtesting.leaks": ["LeakReport", "leak_test"],

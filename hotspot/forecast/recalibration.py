@@ -9,21 +9,31 @@ those futures, which the attribute ``interval_kind`` says.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from hotspot._checks import require_same_labels, require_variable
-from hotspot._typing import FloatArray
-from hotspot.errors import ForecastError, LeakError, ParameterError, TooFewEventsError
+from hotspot._typing import BoolArray, FloatArray, IntArray
+from hotspot.errors import ForecastError, ParameterError
+from hotspot.forecast.earlier_folds import (
+    FEWEST_FOLDS,
+    fold_ends,
+    latest_known,
+    refuse_a_seen_future,
+    require_folds,
+    told_folds,
+)
 from hotspot.forecast.schema import check_forecast
 
-FEWEST_FOLDS = 6
 _NARROWEST = 0.5  # of an event: a bound that lies on the median has nothing to stretch
 
 
-def recalibrate(forecast: xr.Dataset, earlier: xr.Dataset, *, folds: int = 24) -> xr.Dataset:
+def recalibrate(
+    forecast: xr.Dataset, earlier: xr.Dataset, *, folds: int = 24, adapt: float = 0.0
+) -> xr.Dataset:
     r"""Stretch the bounds of areas so that they would have held in the past as often as they say.
 
     For the pair of bounds L, U of nominal level c about the median m, each area and each earlier
@@ -35,6 +45,15 @@ def recalibrate(forecast: xr.Dataset, earlier: xr.Dataset, *, folds: int = 24) -
     Scores are pooled over areas, apart for each horizon. Should stretched bounds of two levels
     cross, they are put in order.
 
+    With `adapt` > 0 the share c is itself moved by what bounds so stretched would have held, fold
+    after fold, each time by the outcomes that were known at its cut-off: after a fold in which a
+    share e of the areas lay outside,
+
+    .. math:: \alpha \leftarrow \alpha + \gamma (1 - c - e),
+
+    and k is the score that a share :math:`1 - \alpha` do not exceed, at most the largest seen. So
+    bounds widen within months of a break, and narrow as fast when it is over.
+
     Parameters
     ----------
     forecast : Dataset
@@ -45,13 +64,15 @@ def recalibrate(forecast: xr.Dataset, earlier: xr.Dataset, *, folds: int = 24) -
         ``data_cutoff`` must have been blanked by :func:`recorded_before`.
     folds : int
         How many of the latest earlier folds are used at each horizon.
+    adapt : float
+        γ, from 0, which leaves the level as it is, to 1; about .05 is slow and .2 fast.
 
     Returns
     -------
     Dataset
         A copy with new ``area_count_quantile`` and the attribute ``recalibration``, JSON: the
-        ``method``, and for each step the ``folds`` used, the first and last of their cut-offs and
-        the ``factors`` by level.
+        ``method``, and for each step the ``folds`` used, the first and last of their cut-offs,
+        the ``factors`` by level and, if they adapt, the ``shares`` :math:`1 - \alpha` behind them.
 
     Raises
     ------
@@ -65,7 +86,11 @@ def recalibrate(forecast: xr.Dataset, earlier: xr.Dataset, *, folds: int = 24) -
     GridMismatchError
         If the areas differ.
     ParameterError
-        If `earlier` holds several models, or `folds` is below 6.
+        If `earlier` holds several models, `folds` is below 6, or `adapt` outside [0, 1].
+
+    See Also
+    --------
+    recalibrate_cells : the same for cells.
 
     Notes
     -----
@@ -76,6 +101,9 @@ def recalibrate(forecast: xr.Dataset, earlier: xr.Dataset, *, folds: int = 24) -
     ----------
     Romano, Y., Patterson, E., & Candès, E. (2019). Conformalized quantile regression. Advances in
     Neural Information Processing Systems, 32. https://doi.org/10.48550/arXiv.1905.03222
+
+    Gibbs, I., & Candès, E. (2021). Adaptive conformal inference under distribution shift. Advances
+    in Neural Information Processing Systems, 34. https://doi.org/10.48550/arXiv.2106.00170
 
     Chernozhukov, V., Fernández-Val, I., & Galichon, A. (2010). Quantile and probability curves
     without crossing. Econometrica, 78(3), 1093-1125. https://doi.org/10.3982/ECTA7880
@@ -97,7 +125,9 @@ def recalibrate(forecast: xr.Dataset, earlier: xr.Dataset, *, folds: int = 24) -
     """
     if "recalibration" in forecast.attrs:
         raise ForecastError("This forecast was recalibrated before; give the one that was issued.")
-    _require_folds(earlier, folds)
+    require_folds(earlier, folds)
+    if not 0 <= adapt <= 1:
+        raise ParameterError(f"adapt must be from 0 to 1, got {adapt}.")
     bounds = require_variable(forecast, "area_count_quantile")
     past = require_variable(earlier, "area_count_quantile")
     seen = require_variable(earlier, "area_observed_count")
@@ -112,21 +142,24 @@ def recalibrate(forecast: xr.Dataset, earlier: xr.Dataset, *, folds: int = 24) -
         )
     cutoff = pd.Timestamp(forecast.attrs["data_cutoff"])
     seen = seen.transpose("fold", "step", "area")
-    _refuse_a_seen_future(seen, _ends(earlier, str(forecast.attrs["time_zone"])), cutoff)
-    new, told = _recalibrated(
-        bounds.transpose("time", "quantile", "area").to_numpy().astype(float),
-        levels,
+    ends = fold_ends(earlier, str(forecast.attrs["time_zone"]))
+    refuse_a_seen_future(seen.notnull().any("area").to_numpy(), ends, cutoff)
+    begun = pd.to_datetime(earlier["data_cutoff"].to_numpy(), utc=True)
+    past = _Past(
         past.sel(quantile=levels).to_numpy().astype(float),
         seen.to_numpy(),
+        ends[None] <= np.array(list(begun), dtype=object)[:, None, None],
         folds,
+        adapt,
     )
-    cutoffs = earlier["data_cutoff"].to_numpy()
+    bounded = bounds.transpose("time", "quantile", "area").to_numpy().astype(float)
+    new, told = _recalibrated(bounded, levels, past)
     for step in told:
-        used = cutoffs[step.pop("rows")]
-        step.update(folds=len(used), first_cutoff=str(used[0]), last_cutoff=str(used[-1]))
+        step.update(told_folds(earlier, step.pop("rows")))
     shaped = bounds.transpose("time", "quantile", "area").copy(data=new).transpose(*bounds.dims)
     result = forecast.assign(area_count_quantile=shaped.astype(bounds.dtype))
-    record = {"method": "conformal stretch about the median", "steps": told}
+    method = f"{'adaptive ' * (adapt > 0)}conformal stretch about the median"
+    record = {"method": method, "steps": told}
     result.attrs["recalibration"] = json.dumps(record)
     result.attrs["interval_kind"] += "; bounds of areas stretched to hold on earlier folds"
     return check_forecast(result)
@@ -169,21 +202,11 @@ def recorded_before(result: xr.Dataset, cutoff: pd.Timestamp | str) -> xr.Datase
     begun = pd.to_datetime(result["data_cutoff"].to_numpy(), utc=True) < cutoff
     kept = result.isel(fold=np.flatnonzero(begun))
     known = xr.DataArray(
-        _ends(kept, str(result.attrs["time_zone"])) <= cutoff.tz_convert("UTC"),
+        fold_ends(kept, str(result.attrs["time_zone"])) <= cutoff.tz_convert("UTC"),
         dims=("fold", "step"),
     )
     observed = [name for name in ("observed_count", "area_observed_count") if name in kept]
     return kept.assign({name: kept[name].where(known) for name in observed})
-
-
-def _require_folds(earlier: xr.Dataset, folds: int) -> None:
-    if "model" in earlier.dims:
-        raise ParameterError(
-            f"earlier holds the models {earlier['model'].values.tolist()}; take the forecast's "
-            "with earlier.sel(model=...)."
-        )
-    if folds < FEWEST_FOLDS:
-        raise ParameterError(f"folds must be at least {FEWEST_FOLDS}, got {folds}.")
 
 
 def _paired_levels(bounds: xr.DataArray) -> FloatArray:
@@ -196,50 +219,61 @@ def _paired_levels(bounds: xr.DataArray) -> FloatArray:
     return levels
 
 
-def _ends(result: xr.Dataset, zone: str) -> np.ndarray:
-    """When each judged period ends; (fold, step) UTC timestamps."""
-    ends = result["time_end"].transpose("fold", "step").to_numpy()
-    local = pd.DatetimeIndex(ends.ravel()).tz_localize(
-        zone, ambiguous=np.zeros(ends.size, bool), nonexistent="shift_forward"
-    )
-    return np.array(list(local.tz_convert("UTC")), dtype=object).reshape(ends.shape)
+@dataclass(frozen=True, eq=False)
+class _Past:
+    """Bounds (fold, step, quantile, area) and outcomes (fold, step, area) to learn from."""
+
+    bounds: FloatArray
+    seen: FloatArray
+    known_at: BoolArray  # (fold, fold, step): had the second's outcome come in when the first began
+    folds: int
+    adapt: float
+
+    def scores(self, rows: IntArray, step: int, pair: list[int]) -> list[FloatArray]:
+        """Scores of the areas in each fold."""
+        middle = self.bounds.shape[2] // 2
+        return [_scores(self.bounds[[r], step], self.seen[[r], step], middle, pair) for r in rows]
 
 
-def _refuse_a_seen_future(seen: xr.DataArray, ends: np.ndarray, cutoff: pd.Timestamp) -> None:
-    late = (ends > cutoff.tz_convert("UTC")) & seen.notnull().any("area").to_numpy()
-    if late.any():
-        raise LeakError(
-            f"{int(late.sum())} observed periods of the earlier folds end after the forecast's "
-            f"data cut-off {cutoff}, the latest {max(ends[late])}. Blank them with "
-            "recorded_before(result, forecast.attrs['data_cutoff'])."
-        )
-
-
-def _recalibrated(bounds, levels, past, seen, folds) -> tuple[FloatArray, list[dict]]:
+def _recalibrated(bounds, levels, past: _Past) -> tuple[FloatArray, list[dict]]:
     """New bounds (time, quantile, area), and for each step what was done."""
     middle = levels.size // 2
+    known = np.isfinite(past.seen).any(2)
     new, told = bounds.copy(), []
     for step in range(len(bounds)):
-        rows = np.flatnonzero(np.isfinite(seen[:, step]).any(1))[-folds:]
-        if rows.size < FEWEST_FOLDS:
-            raise TooFewEventsError(
-                f"Step {step} has {rows.size} earlier folds whose outcome is known, fewer than "
-                f"{FEWEST_FOLDS}. Backtest over a longer past."
-            )
-        factors = {}
+        rows = latest_known(known, step, past.folds)
+        factors, shares = {}, {}
         for low in range(middle):
             pair = [low, -1 - low]
             level = float(levels[-1 - low] - levels[low])
-            scores = _scores(past[rows, step], seen[rows, step], middle, pair)
-            factor = _conformal(scores, level)
+            share = _adapted_share(past, step, pair, level) if past.adapt else level
+            factor = _conformal(np.concatenate(past.scores(rows, step, pair)), share)
             factors[f"{level:.6g}"] = round(factor, 6)
+            shares[f"{level:.6g}"] = round(share, 6)
             median = bounds[step, middle]
             for k in pair:
                 reach = np.maximum(np.abs(bounds[step, k] - median), _NARROWEST)
                 new[step, k] = median + np.sign(levels[k] - 0.5) * factor * reach
         new[step] = np.sort(np.maximum(new[step], 0.0), axis=0)
-        told.append({"rows": rows, "factors": factors})
+        told.append(
+            {"rows": rows, "factors": factors, **({"shares": shares} if past.adapt else {})}
+        )
     return new, told
+
+
+def _adapted_share(past: _Past, step: int, pair: list[int], level: float) -> float:
+    """The share of scores that must not be exceeded for bounds to hold as often as they say."""
+    rows = np.flatnonzero(np.isfinite(past.seen[:, step]).any(1))
+    scores = past.scores(rows, step, pair)
+    moves = np.zeros(rows.size)
+    for i, row in enumerate(rows):
+        heard = np.flatnonzero(past.known_at[row, rows, step])
+        if heard.size < FEWEST_FOLDS:
+            continue
+        share = level - past.adapt * moves[heard].sum()
+        factor = _conformal(np.concatenate([scores[k] for k in heard[-past.folds :]]), share)
+        moves[i] = (1 - level) - np.mean(scores[i] > factor)
+    return float(level - past.adapt * moves.sum())
 
 
 def _scores(past: FloatArray, seen: FloatArray, middle: int, pair: list[int]) -> FloatArray:
@@ -252,5 +286,5 @@ def _scores(past: FloatArray, seen: FloatArray, middle: int, pair: list[int]) ->
 
 def _conformal(scores: FloatArray, level: float) -> float:
     """The smallest score that a share `level` of them, and of one to come, does not exceed."""
-    rank = min(int(np.ceil((scores.size + 1) * level - 1e-9)), scores.size)
+    rank = int(np.clip(np.ceil((scores.size + 1) * level - 1e-9), 1, scores.size))
     return float(np.sort(scores)[rank - 1])

@@ -188,3 +188,53 @@ def test_a_cut_off_without_a_zone_is_refused():
     earlier = earlier_of(forecast_of(), np.full((8, 1, 2), 3.0))
     with pytest.raises(ParameterError, match="time zone"):
         recorded_before(earlier, "2019-01-01")
+
+
+def reaches(forecast, times):
+    """Outcomes (fold, step, area) so many reaches above the median, fold by fold."""
+    upper = forecast["area_count_quantile"].sel(quantile=0.95).to_numpy()
+    return medians(forecast) + np.asarray(times, float)[:, None, None] * (upper - medians(forecast))
+
+
+def test_a_miss_moves_the_level_as_the_formula_says():
+    """Six folds to begin with, then one outside by hand: .9 - .05 (.1 - 1); then one inside."""
+    forecast = forecast_of(quantiles=(0.05, 0.5, 0.95))
+    for times, share in (
+        ([1.0] * 6 + [3.0], 0.9 + 0.05 * 0.9),
+        ([1.0] * 6 + [3.0, 0.5], 0.9 + 0.05 * 0.9 - 0.05 * 0.1),
+    ):
+        earlier = earlier_of(forecast, reaches(forecast, times))
+        told = json.loads(recalibrate(forecast, earlier, adapt=0.05).attrs["recalibration"])
+        assert told["steps"][0]["shares"]["0.9"] == pytest.approx(share)
+        assert told["method"].startswith("adaptive")
+
+
+def test_a_level_hears_only_of_outcomes_that_were_known_in_time():
+    """Two months ahead the seventh fold has heard of five outcomes, too few to err by."""
+    forecast = forecast_of(count=2, quantiles=(0.05, 0.5, 0.95))
+    outcomes = np.repeat(reaches(forecast, [1.0] * 6 + [3.0])[:, :1], 2, axis=1)
+    earlier = earlier_of(forecast, outcomes, first="2018-11")
+    told = json.loads(recalibrate(forecast, earlier, adapt=0.05).attrs["recalibration"])
+    assert [step["shares"]["0.9"] for step in told["steps"]] == pytest.approx([0.945, 0.9])
+
+
+def test_bounds_that_adapt_widen_after_a_break_and_narrow_when_it_is_over():
+    forecast, rng = forecast_of(quantiles=(0.05, 0.5, 0.95)), np.random.default_rng(8)
+    calm, wild = np.abs(rng.normal(0, 0.6, 30)), np.abs(rng.normal(0, 2.0, 6))
+    during = earlier_of(forecast, reaches(forecast, [*calm, *wild]))
+    after = earlier_of(forecast, reaches(forecast, [*calm, *wild, *calm]))
+
+    def factor(earlier, adapt):
+        told = json.loads(recalibrate(forecast, earlier, adapt=adapt).attrs["recalibration"])
+        return told["steps"][0]["factors"]["0.9"]
+
+    assert factor(during, 0.2) > factor(during, 0.0) > factor(after, 0.2)
+    assert factor(during, 0.2) == pytest.approx(wild.max(), rel=0.01)
+
+
+def test_a_level_that_cannot_adapt_is_refused():
+    forecast = forecast_of()
+    with pytest.raises(ParameterError, match="adapt must be"):
+        recalibrate(forecast, earlier_of(forecast, np.full((8, 1, 2), 3.0)), adapt=2.0)
+    plain = recalibrate(forecast, earlier_of(forecast, np.full((8, 1, 2), 3.0)))
+    assert "shares" not in json.loads(plain.attrs["recalibration"])["steps"][0]
