@@ -114,6 +114,18 @@ class RefusedError(ParameterError):
         self.code, self.remedy, self.may_be_overridden = code, remedy, may_be_overridden
 
 
+class StoreError(HotspotError, ValueError):
+    """A stored backtest is another one, is not finished, or does not match its hashes."""
+
+
+class StoreWriteError(HotspotError, OSError):
+    """A stored backtest cannot be written: a full disk, or a folder that may not be written."""
+
+
+class WorkerError(HotspotError, RuntimeError):
+    """There are no workers, or they died over the same forecast again and again."""
+
+
 class HotspotWarning(UserWarning):
     """Base of every warning; silence one class with :func:`warnings.filterwarnings`."""
 

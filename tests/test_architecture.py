@@ -34,6 +34,7 @@ NO_EXAMPLE = {
     "AddedValueReport": "made by added_value, which shows one",
     "EquivalenceReport": "made by baseline_equivalence, which shows one",
     "Fold": "made by rolling_origin, which shows one",
+    "Damage": "made by verify_backtest; its test damages a store in six ways",
 }
 
 

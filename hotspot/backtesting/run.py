@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import product
+import contextlib
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from hotspot._typing import FloatArray
+from hotspot.backtesting.collect import InMemory
 from hotspot.backtesting.folds import Fold
+from hotspot.backtesting.protocol import protocol_of
+from hotspot.backtesting.store import Store
+from hotspot.backtesting.tasks import Plan, frame_of, observed_of, tasks_of
+from hotspot.backtesting.workers import in_threads, on_cluster
 from hotspot.data.events import Events
-from hotspot.errors import ParameterError
-from hotspot.forecast.issue import QUANTILES, issue_forecast
-from hotspot.grid.areas import area_weights, sum_over_areas
+from hotspot.errors import ParameterError, StoreError
+from hotspot.forecast.entropy import child_of
+from hotspot.forecast.issue import QUANTILES, checked_levels
+from hotspot.grid.areas import area_weights
 from hotspot.grid.cells import Grid
-from hotspot.grid.counts import count_events
 from hotspot.models.protocol import Model
 
-# Quantiles are whole counts or fractions of one and lose nothing as float32.
-_NARROW = {"count_quantile", "area_count_quantile", "simulated_count"}
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def backtest(
@@ -38,6 +44,11 @@ def backtest(
     by: str = "name",
     keep_members: bool = False,
     workers: int = 1,
+    client: Client | None = None,
+    store: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    repair: bool = False,
+    retries: int = 3,
     progress: bool = False,
 ) -> xr.Dataset:
     """Forecasts that would have been issued, beside what was then recorded.
@@ -54,14 +65,31 @@ def backtest(
     folds : sequence of Fold
         From :func:`rolling_origin`; all with equally many periods.
     rng : numpy.random.Generator
-        Each pair of fold and model draws from a child of its own, by position, so
-        the same seed gives the same bytes for any number of workers.
+        Each pair of fold and model draws from a child of its own, by position, so the same
+        seed gives the same bytes for any number of workers, threads or processes, in whatever
+        order they finish, and after whatever interruption.
     size : int
         Simulated futures per forecast.
     quantiles, areas, by, keep_members
         As for :func:`issue_forecast`.
     workers : int
-        Threads.
+        Threads of this process.
+    client : dask.distributed.Client, optional
+        Workers of a cluster make the forecasts instead (extra ``distributed``):
+        ``Client(LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1"))`` starts two
+        processes here. The events are sent to each worker once.
+    store : path, optional
+        Folder to write each forecast to as it comes (:mod:`hotspot.backtesting.store`). The
+        result is then read from there when it is used, and memory holds a few forecasts,
+        however many folds there are.
+    resume : bool
+        Go on with the backtest that `store` holds, if it holds one. What is done is held
+        against its hashes and kept; what a kill left half written is made anew.
+    repair : bool
+        With `resume`, make anew what does not match its hash, instead of refusing.
+    retries : int
+        How often a forecast is sent again after the workers that had it, or the events, died. A
+        cluster tries by itself before that (its setting ``allowed-failures``).
     progress : bool
         Show a bar.
 
@@ -82,12 +110,28 @@ def backtest(
     TooFewEventsError
         If nothing was recorded before a cut-off.
     ParameterError
-        If there is no model or fold, or folds differ in length.
+        If there is no model or fold, folds differ in length, or options contradict each other;
+        with `store` also if a model cannot be told from another by what it holds.
+    StoreError
+        If `store` holds a backtest and `resume` is not given; another backtest, with what
+        differs (models, folds, grid, events, areas, seed, size, versions); or values that do
+        not match their hash, with where they lie.
+    StoreWriteError
+        If the disk is full, or the folder may not be written. What was done before is kept.
+    WorkerError
+        If the cluster has no workers, or those of one forecast died again and again.
+
+    See Also
+    --------
+    open_backtest, verify_backtest : read a store again; hold it against its hashes.
+    score_by_fold : any score of a stored backtest, one fold in memory at a time.
+    backtest_hash : one number for all of a result, to hold two runs against each other.
 
     Notes
     -----
-    Memory is about models x folds x cells x (24 + 4 x quantiles) bytes. A forecast that a
-    model cannot make raises; nothing is left out silently.
+    Without `store`, memory is about models x folds x cells x (24 + 4 x quantiles) bytes; with it,
+    that of two forecasts a worker. A forecast that a model cannot make raises; nothing is left
+    out silently.
 
     Examples
     --------
@@ -103,38 +147,68 @@ def backtest(
     >>> caught.dims, caught.mean(["fold", "step"]).round(2).values.tolist()
     (('model', 'fold', 'step'), [0.38, 0.38])
     """
-    _require_work(models, folds, workers)
-    events = events.in_order()
-    observed = _observed(events, grid, folds)
-    digests = {fold.cutoff: fold.past(events).content_hash() for fold in folds}
+    _require_work(models, folds, workers, client)
+    from tqdm import tqdm
+
+    store = None if store is None else Store(Path(store))
+    if store is None and (resume or repair):
+        raise ParameterError("resume and repair go on with a store; name it with store=.")
+    _, seed = child_of(copy.deepcopy(rng))
+    checked_levels(quantiles, size)
     weights = None if areas is None else area_weights(grid, areas, by=by)
-    children = rng.spawn(len(models) * len(folds))
-    jobs = [(*pair, child) for pair, child in zip(product(models, folds), children, strict=True)]
+    plan = Plan(
+        dict(models), list(folds), events.in_order(), grid, weights, size, quantiles, keep_members
+    )
+    sink = InMemory(frame_of(plan)) if store is None else store
+    if store is not None:
+        _begin(store, plan, seed=seed, resume=resume, repair=repair)
+    for fold, observed in enumerate(observed_of(plan)):
+        sink.put_observed(fold, observed)
+    done = sink.finished
+    tasks = tasks_of(plan, rng, done=done)
+    if client is None:
+        made = in_threads(plan, tasks, workers=workers)
+    else:
+        made = on_cluster(client, plan, tasks, retries=retries)
+    n_forecasts = len(plan.models) * len(plan.folds)
+    with (
+        contextlib.closing(made),
+        tqdm(desc="forecasts", total=n_forecasts, initial=len(done), disable=not progress) as bar,
+    ):
+        for task, forecast in made:
+            sink.put(task.model, task.fold, forecast)
+            bar.update()
+    return sink.result()
 
-    def forecast_of(job: tuple[str, Fold, np.random.Generator]) -> xr.Dataset:
-        name, fold, child = job
-        fitted = models[name].fit(fold.past(events), grid, end=fold.cutoff)
-        return issue_forecast(
-            fitted,
-            fold.periods,
-            rng=child,
-            size=size,
-            quantiles=quantiles,
-            areas=weights,
-            keep_members=keep_members,
-            input_sha256=digests[fold.cutoff],
+
+def _begin(store: Store, plan: Plan, *, seed: str, resume: bool, repair: bool) -> None:
+    """A new store, or one that holds the same backtest and is sound, or a refusal."""
+    protocol = protocol_of(plan, seed=seed)
+    if not store.exists():
+        store.create(protocol, frame_of(plan))
+        return
+    if not resume:
+        raise StoreError(
+            f"There is a backtest at {store.path} already, {len(store.finished)} of "
+            f"{store.n_forecasts()} forecasts done. Give resume=True to go on with it, or name "
+            "another folder."
         )
+    store.require_same(protocol)
+    store.sweep()
+    damages = store.damages()
+    if damages and not repair:
+        raise StoreError(
+            f"{len(damages)} parts of the backtest at {store.path} are not what was written, the "
+            f"first {damages[0].where}. Give repair=True to make them anew."
+        )
+    if damages:
+        store.put_frame(frame_of(plan))
+        store.forget(damages)
 
-    forecasts = _in_order(forecast_of, jobs, workers, progress)
-    result = _stacked(forecasts, list(models), folds)
-    result["observed_count"] = (("fold", "step", "y", "x"), observed)
-    if areas is not None:
-        cells = result["observed_count"].drop_vars(["time", "time_end"])
-        result["area_observed_count"] = sum_over_areas(cells, grid, areas, by=by)
-    return result
 
-
-def _require_work(models: Mapping[str, Model], folds: Sequence[Fold], workers: int) -> None:
+def _require_work(
+    models: Mapping[str, Model], folds: Sequence[Fold], workers: int, client: Client | None
+) -> None:
     if not models or not folds:
         raise ParameterError(
             f"Give at least one model and one fold, got {len(models)} and {len(folds)}."
@@ -143,72 +217,7 @@ def _require_work(models: Mapping[str, Model], folds: Sequence[Fold], workers: i
         raise ParameterError("All folds must forecast equally many periods.")
     if workers < 1:
         raise ParameterError(f"workers must be at least 1, got {workers}.")
-
-
-def _observed(events: Events, grid: Grid, folds: Sequence[Fold]) -> FloatArray:
-    """(fold, step, ny, nx): what was recorded; a period of several folds is counted once."""
-    judged = [period for fold in folds for period in fold.periods]
-    periods = pd.IntervalIndex(judged).unique().sort_values()
-    counts = count_events(events, grid, periods).to_numpy()
-    at = periods.get_indexer(pd.IntervalIndex(judged))
-    return counts[at].reshape(len(folds), -1, *grid.shape)
-
-
-def _in_order(work: Callable, jobs: list, workers: int, progress: bool) -> list:
-    """Results in the order of `jobs`, whichever thread was first."""
-    from tqdm import tqdm
-
-    def counted(results):
-        return list(tqdm(results, "forecasts", len(jobs), disable=not progress))
-
-    if workers == 1:
-        return counted(map(work, jobs))
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            return counted(pool.map(work, jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _stacked(forecasts: list[xr.Dataset], models: list[str], folds: Sequence[Fold]) -> xr.Dataset:
-    """One Dataset with `model` and `fold` in front, and `step` for `time`.
-
-    What only some of the models give, such as a background's part, is NaN for the others.
-    """
-    shape = (len(models), len(folds))
-    first = forecasts[0]
-    variables = {}
-    for name in dict.fromkeys(name for forecast in forecasts for name in forecast.data_vars):
-        narrow = np.float32 if name in _NARROW else None
-        one = next(forecast[name] for forecast in forecasts if name in forecast)
-        dims = tuple("step" if dim == "time" else dim for dim in one.dims)
-        absent = np.full(one.shape, np.nan)
-        values = np.stack(
-            [forecast[name].to_numpy() if name in forecast else absent for forecast in forecasts],
-            dtype=narrow,
+    if client is not None and workers != 1:
+        raise ParameterError(
+            f"Give workers={workers} or a client, not both: a cluster has its own workers."
         )
-        variables[name] = (
-            ("model", "fold", *dims),
-            values.reshape(*shape, *values.shape[1:]),
-            one.attrs,
-        )
-    kept = {name: first.coords[name] for name in first.coords if "time" not in first[name].dims}
-    each = {
-        name: (("model", "fold"), np.reshape([f.attrs[name] for f in forecasts], shape))
-        for name in ("parameters", "entropy", "interval_kind", "scope", "input_sha256")
-    }
-    periods = [fold.periods for fold in folds]
-    coords = {
-        **kept,
-        **each,
-        "model": models,
-        "fold": np.arange(len(folds)),
-        "data_cutoff": ("fold", [fold.cutoff.isoformat() for fold in folds]),
-        "step": np.arange(len(periods[0])),
-        "time": (("fold", "step"), np.stack([p.left.tz_localize(None) for p in periods])),
-        "time_end": (("fold", "step"), np.stack([p.right.tz_localize(None) for p in periods])),
-    }
-    shared = ("n_members", "time_zone", "time_resolution", "place_resolution", "cell_size")
-    attrs = {name: first.attrs[name] for name in (*shared, "crs", "hotspot_version")}
-    return xr.Dataset(variables, coords, attrs)

@@ -3,6 +3,7 @@
 All reduce ``y, x`` and keep the other dimensions (model, fold, time); none needs a refit.
 """
 
+from hotspot.evaluate.by_fold import score_by_fold
 from hotspot.evaluate.calibration import (
     area_interval_coverage,
     calibration_table,
@@ -83,5 +84,6 @@ __all__ = [
     "prediction_efficiency_index_star",
     "randomised_pit",
     "recapture_rate_index",
+    "score_by_fold",
     "weighted_interval_score",
 ]

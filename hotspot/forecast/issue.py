@@ -150,7 +150,7 @@ def issue_forecast(
            [ 2., 22.]], dtype=float32)
     """
     child, entropy = child_of(rng)
-    levels = _checked_levels(quantiles, size)
+    levels = checked_levels(quantiles, size)
     issued_at = _checked_issue(issued_at, fitted, periods)
     expected, variance = _moments(fitted, periods)
     weights, names = (None, ()) if areas is None else _weights_of(fitted.grid, areas, by)
@@ -180,7 +180,7 @@ def issue_forecast(
             ("quantile", "time", "area"),
             _area_quantiles(futures.sums, levels, weights),
         )
-    coordinates = _coordinates(fitted.grid, periods, levels)
+    coordinates = coordinates_of(fitted.grid, periods, levels)
     if weights is not None:
         coordinates["area"] = names
     if keep_members:
@@ -234,7 +234,8 @@ _LABELS = {
 }
 
 
-def _checked_levels(quantiles: Sequence[float], size: int) -> FloatArray:
+def checked_levels(quantiles: Sequence[float], size: int) -> FloatArray:
+    """Levels of bounds as an array, or a refusal: out of range, or more than `size` can show."""
     levels = np.asarray(quantiles, float)
     proper = levels.ndim == 1 and levels.size and ((levels > 0) & (levels < 1)).all()
     if not proper or (np.diff(levels) <= 0).any():
@@ -332,7 +333,8 @@ def _touched(weights) -> np.ndarray:
     return np.asarray(weights.sum(axis=1)).ravel() > 0
 
 
-def _coordinates(grid: Grid, periods: pd.IntervalIndex, levels: FloatArray) -> dict[str, object]:
+def coordinates_of(grid: Grid, periods: pd.IntervalIndex, levels: FloatArray) -> dict[str, object]:
+    """What a forecast is labelled with, but for its areas and members."""
     return {
         "time": periods.left.tz_localize(None),
         "y": ("y", grid.y, {"units": "m"}),
@@ -356,7 +358,6 @@ def _attributes(fitted: FittedModel) -> dict[str, object]:
     except (TypeError, ValueError) as error:
         raise ForecastError(f"The parameters of {fitted.name} are not JSON: {error}.") from error
     scope = getattr(fitted, "scope", NOT_SAID)
-    authority = fitted.grid.crs.to_authority(min_confidence=100)
     return {
         "data_cutoff": fitted.data_cutoff.isoformat(),
         "model": fitted.name,
@@ -367,6 +368,12 @@ def _attributes(fitted: FittedModel) -> dict[str, object]:
         "time_resolution": fitted.time_resolution,
         "place_resolution": float(fitted.place_resolution),
         "cell_size": float(fitted.grid.cell_size),
-        "crs": ":".join(authority) if authority else fitted.grid.crs.to_wkt(),
+        "crs": crs_name(fitted.grid),
         "hotspot_version": __version__,
     }
+
+
+def crs_name(grid: Grid) -> str:
+    """The authority's code of a grid's reference system, or its WKT where it has none."""
+    authority = grid.crs.to_authority(min_confidence=100)
+    return ":".join(authority) if authority else grid.crs.to_wkt()

@@ -27,7 +27,11 @@ _UNCOVERED = 1e-3  # share of the region that may lie in no area before a warnin
 
 
 def sum_over_areas(
-    cells: xr.DataArray, grid: Grid, areas: gpd.GeoDataFrame, *, by: str
+    cells: xr.DataArray,
+    grid: Grid,
+    areas: gpd.GeoDataFrame | tuple[csr_array, np.ndarray],
+    *,
+    by: str,
 ) -> xr.DataArray:
     r"""Counts or expected counts of areas, from those of the cells they cover.
 
@@ -44,7 +48,7 @@ def sum_over_areas(
         sum of every area that it touches NaN.
     grid : Grid
         The grid that `cells` lie on.
-    areas : GeoDataFrame
+    areas : GeoDataFrame, or what `area_weights` gave for one
         Polygons in the CRS of `grid`, without overlaps.
     by : str
         Column of `areas` that names each one; the names must differ.
@@ -87,7 +91,7 @@ def sum_over_areas(
     array([5., 2.])
     """
     values = _on_grid(cells, grid)
-    weights, names = area_weights(grid, areas, by=by)
+    weights, names = areas if isinstance(areas, tuple) else area_weights(grid, areas, by=by)
     covered = weights.sum(axis=0) @ grid.inside_area.ravel()
     share_outside = max(0.0, 1.0 - float(covered / grid.inside_area.sum()))
     if share_outside > _UNCOVERED:
