@@ -109,6 +109,7 @@ _names = {
     "evaluate.residuals.super_thinning": ["SuperThinned", "super_thinned_residuals"],
     "evaluate.residuals.space_time_k": ["space_time_k", "space_time_k_test", "inhomogeneous_k"],
     "evaluate.residuals.knox": ["knox_test"],
+    "evaluate.residuals.spatial": ["morans_i", "local_gi_star", "ripley_k"],
     "ledger.journal": ["Ledger"],
     "ledger.verify": ["verify_ledger"],
     "ledger.checkpoint": ["checkpoint", "read_checkpoint"],
@@ -125,6 +126,12 @@ _names = {
     "plot.areas": ["plot_area_bounds"],
     "plot.added_value": ["plot_added_value"],
     "plot.curves": ["plot_capture_curve", "plot_calibration", "plot_pit"],
+    "plot.residuals": [
+        "plot_residuals",
+        "plot_super_thinned",
+        "plot_space_time_k",
+        "plot_knox",
+    ],
 }
 
 __getattr__, __dir__, __all__ = _lazy.attach(

@@ -8,6 +8,12 @@ from hotspot.plot.added_value import plot_added_value
 from hotspot.plot.areas import plot_area_bounds
 from hotspot.plot.curves import plot_calibration, plot_capture_curve, plot_pit
 from hotspot.plot.maps import plot_bounds, plot_forecast
+from hotspot.plot.residuals import (
+    plot_knox,
+    plot_residuals,
+    plot_space_time_k,
+    plot_super_thinned,
+)
 
 __all__ = [
     "plot_added_value",
@@ -16,5 +22,9 @@ __all__ = [
     "plot_calibration",
     "plot_capture_curve",
     "plot_forecast",
+    "plot_knox",
     "plot_pit",
+    "plot_residuals",
+    "plot_space_time_k",
+    "plot_super_thinned",
 ]

@@ -100,9 +100,9 @@ def plot_forecast(
     ax = new_axes(ax, figsize=(8.0, 6.6 * _height_over_width(values) + 0.75))
     top = _limits(values, variable, vmax)
     image = _draw_cells(ax, values, top, gamma=1.0 if variable == "probability" else 0.5)
-    _draw_outline(ax, outline, names, forecast)
-    _frame(ax, values)
-    _draw_scale_bar(ax, values)
+    draw_outline(ax, outline, names, forecast)
+    frame(ax, values)
+    draw_scale_bar(ax, values)
     _draw_colour_bar(image, [ax], values, variable)
     ax.set_title(period_of(values) if title is None else title, loc="left", fontsize=11, color=INK)
     write_caption(ax, caption_of(forecast) if caption is None else caption)
@@ -181,10 +181,10 @@ def plot_bounds(
     for ax, values, title in zip(axes, maps, titles, strict=True):
         title += ": 0 everywhere" if (values.fillna(0) == 0).all() else ""
         image = _draw_cells(ax, values, top)
-        _draw_outline(ax, outline, None, forecast)
-        _frame(ax, values)
+        draw_outline(ax, outline, None, forecast)
+        frame(ax, values)
         ax.set_title(title, loc="left", fontsize=10, color=INK)
-    _draw_scale_bar(axes[0], maps[0])
+    draw_scale_bar(axes[0], maps[0])
     _draw_colour_bar(image, list(axes), maps[1], "observed_count", shown=maps[2])
     period = period_of(maps[1])
     note = caption_of(forecast) if caption is None else caption
@@ -238,7 +238,8 @@ def _draw_cells(ax, values: xr.DataArray, top: float, *, gamma: float = 0.5):
     )
 
 
-def _draw_outline(ax, outline, names: str | None, forecast: xr.Dataset) -> None:
+def draw_outline(ax, outline, names: str | None, forecast: xr.Dataset) -> None:
+    """Borders of the areas, and their names."""
     if outline is None:
         if names is not None:
             raise ParameterError("names needs an outline to take them from.")
@@ -298,7 +299,7 @@ def _height_over_width(values: xr.DataArray) -> float:
     return float(np.clip((north - south) / (east - west), 0.3, 1.6))
 
 
-def _frame(ax, values: xr.DataArray) -> None:
+def frame(ax, values: xr.DataArray) -> None:
     """No axes of eastings: the scale bar says how large things are. The region fills the frame."""
     west, east, south, north = _extent(values)
     pad = 0.01 * (east - west)
@@ -318,7 +319,7 @@ def round_length(width: float) -> float:
     return power * max(step for step in (1, 2, 5) if step * power <= longest * (1 + 1e-9))
 
 
-def _draw_scale_bar(ax, values: xr.DataArray) -> None:
+def draw_scale_bar(ax, values: xr.DataArray) -> None:
     """A bar of round length in the lower corner where there is least map under it."""
     west, east = ax.get_xlim()
     south, north = ax.get_ylim()

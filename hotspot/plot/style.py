@@ -33,6 +33,14 @@ def map_colours():
     return colours.with_extremes(bad=(1, 1, 1, 0))
 
 
+def residual_colours():
+    """The colour map of residuals: purple below 0, orange above, white between."""
+    from matplotlib import colormaps
+
+    # Brewer's PuOr keeps its two hues apart under the common kinds of colour blindness.
+    return colormaps["PuOr_r"].with_extremes(bad=(1, 1, 1, 0))
+
+
 def line_style(position: int) -> dict[str, object]:
     """Colour and dashes of the n-th line: both differ, so that either is enough."""
     return {

@@ -12,6 +12,7 @@ from hotspot.evaluate.residuals.space_time_k import (
     space_time_k,
     space_time_k_test,
 )
+from hotspot.evaluate.residuals.spatial import local_gi_star, morans_i, ripley_k
 from hotspot.evaluate.residuals.super_thinning import SuperThinned, super_thinned_residuals
 from hotspot.evaluate.residuals.voronoi import voronoi_residuals
 
@@ -20,7 +21,10 @@ __all__ = [
     "cell_residuals",
     "inhomogeneous_k",
     "knox_test",
+    "local_gi_star",
+    "morans_i",
     "residual_tests",
+    "ripley_k",
     "space_time_k",
     "space_time_k_test",
     "super_thinned_residuals",

@@ -261,9 +261,9 @@ class _Window:
 
     def __init__(self, region: BaseGeometry, length: float, distances, lags) -> None:
         self.region, self.length = region, length
-        self.distances = _ascending(distances, "distances")
+        self.distances = ascending(distances, "distances")
         self.spatial = lags is None
-        self.lags = np.array([1.0]) if lags is None else _ascending(lags, "lags")
+        self.lags = np.array([1.0]) if lags is None else ascending(lags, "lags")
         west, south, east, north = region.bounds
         if self.distances[-1] > 0.5 * min(east - west, north - south):
             raise ParameterError(
@@ -334,7 +334,8 @@ def shared_areas(region: BaseGeometry, step: float) -> FloatArray:
     return out
 
 
-def _ascending(values: Sequence[float], name: str) -> FloatArray:
+def ascending(values: Sequence[float], name: str) -> FloatArray:
+    """Distances or lags as an array, or a refusal."""
     found = np.atleast_1d(np.asarray(values, float))
     rising = found.ndim == 1 and found.size and found[0] > 0 and (np.diff(found) > 0).all()
     if not (rising and np.isfinite(found).all()):
