@@ -36,7 +36,7 @@ def share_of(mask):
     return float(np.mean(mask))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(expected=rates, observed=counts, area=areas, area_share=shares)
 def test_flags_times_events_are_the_hits(expected, observed, area, area_share):
     forecast = forecast_of(expected, inside_area=area)
@@ -46,7 +46,7 @@ def test_flags_times_events_are_the_hits(expected, observed, area, area_share):
     assert hits / observed.sum() == pytest.approx(rate, abs=1e-9)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(expected=rates, area=areas, area_share=shares)
 def test_flags_hold_the_share_of_area_asked_for(expected, area, area_share):
     area = area.copy()
@@ -135,7 +135,7 @@ def test_complementarity_by_hand():
     assert [shares[name].item() for name in shares] == pytest.approx([0.5, 0.1, 0.2, 0.2, 0.5])
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(expected=rates, others=rates, observed=counts, area=areas, area_share=shares)
 def test_shares_caught_sum_to_one_and_to_the_hit_rates(
     expected, others, observed, area, area_share
@@ -154,7 +154,7 @@ def test_shares_caught_sum_to_one_and_to_the_hit_rates(
         assert caught["both"] + caught[name] == pytest.approx(rate, abs=1e-9)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(expected=rates, observed=counts, area_share=shares)
 def test_a_forecast_is_no_complement_to_itself(expected, observed, area_share):
     forecast = forecast_of(expected)
@@ -190,7 +190,7 @@ def test_dynamic_variability_by_hand():
     assert index["fold"].values.tolist() == [20, 30, 40]
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(expected=rates, area=areas, area_share=shares)
 def test_a_map_that_stays_flags_nothing_new(expected, area, area_share):
     forecast = moving(expected, expected * 2)

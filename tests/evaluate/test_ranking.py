@@ -94,7 +94,7 @@ def test_tie_bounds_are_the_least_and_most_of_every_order(area, area_share):
     assert least < hit_rate(*maps, area_share=area_share).item() * sum(observed) < most
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(expected=rates, observed=counts, area=areas, area_share=shares)
 def test_tie_bounds_enclose_the_mean_in_every_score_that_has_them(
     expected, observed, area, area_share
@@ -132,7 +132,7 @@ def test_an_unknown_way_to_treat_ties_is_refused():
         hit_rate(forecast_of([1, 2]), on_grid([1, 0]), area_share=0.5, ties="random")
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(expected=rates, observed=counts, area_share=shares)
 def test_the_penalised_pai_runs_from_the_hit_rate_to_pai(expected, observed, area_share):
     maps = forecast_of(expected), on_grid(observed)
@@ -168,7 +168,7 @@ def test_the_recapture_rate_by_hand():
     assert index.item() == pytest.approx(0.75)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(observed=counts, earlier=counts, area_share=shares)
 def test_a_flat_map_recaptures_all_that_it_had(observed, earlier, area_share):
     flat = forecast_of(np.ones((4, 5)))
