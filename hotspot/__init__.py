@@ -110,6 +110,14 @@ _names = {
     "evaluate.residuals.space_time_k": ["space_time_k", "space_time_k_test", "inhomogeneous_k"],
     "evaluate.residuals.knox": ["knox_test"],
     "evaluate.residuals.spatial": ["morans_i", "local_gi_star", "ripley_k"],
+    "evaluate.consistency": [
+        "consistency_tests",
+        "number_test",
+        "likelihood_test",
+        "conditional_likelihood_test",
+        "spatial_test",
+        "pseudo_likelihood_test",
+    ],
     "ledger.journal": ["Ledger"],
     "ledger.verify": ["verify_ledger"],
     "ledger.checkpoint": ["checkpoint", "read_checkpoint"],
@@ -125,6 +133,7 @@ _names = {
     "plot.maps": ["plot_forecast", "plot_bounds"],
     "plot.areas": ["plot_area_bounds"],
     "plot.added_value": ["plot_added_value"],
+    "plot.consistency": ["plot_consistency"],
     "plot.curves": ["plot_capture_curve", "plot_calibration", "plot_pit"],
     "plot.residuals": [
         "plot_residuals",

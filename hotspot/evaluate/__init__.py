@@ -23,6 +23,14 @@ from hotspot.evaluate.comparison import (
     paired_t_test,
     paired_w_test,
 )
+from hotspot.evaluate.consistency import (
+    conditional_likelihood_test,
+    consistency_tests,
+    likelihood_test,
+    number_test,
+    pseudo_likelihood_test,
+    spatial_test,
+)
 from hotspot.evaluate.energy import energy_score
 from hotspot.evaluate.flags import (
     clumpiness,
@@ -61,6 +69,8 @@ __all__ = [
     "compactness",
     "compare",
     "complementarity",
+    "conditional_likelihood_test",
+    "consistency_tests",
     "crps",
     "diebold_mariano",
     "dynamic_variability",
@@ -72,8 +82,10 @@ __all__ = [
     "information_gain",
     "interval_coverage",
     "interval_score",
+    "likelihood_test",
     "model_confidence_set",
     "negative_binomial_log_score",
+    "number_test",
     "paired_t_test",
     "paired_w_test",
     "penalised_prediction_accuracy_index",
@@ -82,8 +94,10 @@ __all__ = [
     "prediction_accuracy_index",
     "prediction_efficiency_index",
     "prediction_efficiency_index_star",
+    "pseudo_likelihood_test",
     "randomised_pit",
     "recapture_rate_index",
     "score_by_fold",
+    "spatial_test",
     "weighted_interval_score",
 ]

@@ -6,6 +6,7 @@ loads when the first picture is drawn, and none of its settings is changed.
 
 from hotspot.plot.added_value import plot_added_value
 from hotspot.plot.areas import plot_area_bounds
+from hotspot.plot.consistency import plot_consistency
 from hotspot.plot.curves import plot_calibration, plot_capture_curve, plot_pit
 from hotspot.plot.maps import plot_bounds, plot_forecast
 from hotspot.plot.residuals import (
@@ -21,6 +22,7 @@ __all__ = [
     "plot_bounds",
     "plot_calibration",
     "plot_capture_curve",
+    "plot_consistency",
     "plot_forecast",
     "plot_knox",
     "plot_pit",
