@@ -130,6 +130,7 @@ _names = {
     "evaluate.comparison.added_value": ["AddedValueReport", "added_value"],
     "evaluate.comparison.equivalence": ["EquivalenceReport", "baseline_equivalence"],
     "evaluate.by_fold": ["score_by_fold"],
+    "evaluate.nij": ["score_by_nij_rules"],
     "plot.maps": ["plot_forecast", "plot_bounds"],
     "plot.areas": ["plot_area_bounds"],
     "plot.added_value": ["plot_added_value"],

@@ -39,7 +39,7 @@ def test_importing_hotspot_loads_nothing_heavy():
 
 
 COMMANDS = [["--help"], ["--version"]] + [
-    [command, "--help"] for command in ("demo", "ingest", "forecast", "backtest")
+    [command, "--help"] for command in ("demo", "ingest", "forecast", "backtest", "judge")
 ]
 
 

@@ -306,6 +306,104 @@ def backtest(
     run_backtest(chosen, chosen.out or Path("results/backtest"), workers=workers, quiet=quiet)
 
 
+@app.command(short_help="Judge anybody's forecast by every score that it allows.")
+def judge(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="CSV, GeoJSON, GeoPackage, GeoParquet, GeoTIFF, ..."),
+    ],
+    *,
+    data: DataPath = None,
+    offence: Offences = None,
+    borough: Boroughs = None,
+    region: Region = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="MEANING=NAME",
+            help="What a column (or a raster's band, by number) says: score=risk, rank=order, "
+            "flagged=hot, expected_count=mean, q0.05=low, ...; repeatable.",
+        ),
+    ] = None,
+    crs: Annotated[
+        str | None, typer.Option("--crs", help="Of coordinates in a file without one: EPSG:27700.")
+    ] = None,
+    to_crs: Annotated[
+        str | None, typer.Option("--to-crs", help="Project outlines to this first.")
+    ] = None,
+    cell_size: Annotated[
+        float | None, typer.Option("--cell-size", help="Side of the file's cells, if not plain.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", help="First instant of the period: 2024-01-01.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--end", help="Its end, not included.")] = None,
+    length: Annotated[
+        str | None, typer.Option("--length", help="Instead of an end: month, week, day, 14D.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option("--time-zone", help="Of times without one. [Europe/London]")
+    ] = None,
+    data_cutoff: Annotated[
+        str | None, typer.Option("--data-cutoff", help="From when on its maker had no data.")
+    ] = None,
+    rate_per: Annotated[
+        str | None, typer.Option("--rate-per", metavar="AREA/TIME", help="Such as km2/day.")
+    ] = None,
+    area_share: Annotated[
+        list[float] | None,
+        typer.Option("--area-share", help="Share of area to flag; repeatable. [0.01 0.05 0.1]"),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", metavar="FILE", help="A forecast to compare with.")
+    ] = None,
+    unlisted: Annotated[
+        str, typer.Option("--unlisted", help="Places not in the file: refuse, or lowest.")
+    ] = "refuse",
+    overlap: Annotated[
+        str, typer.Option("--overlap", help="If it saw its period: refuse, or label.")
+    ] = "refuse",
+    nij: Annotated[
+        bool, typer.Option("--nij", help="Score by the NIJ challenge's rules too.")
+    ] = False,
+    seed: Seed = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where results go.")] = Path(
+        "results/judge"
+    ),
+    quiet: Quiet = False,
+) -> None:
+    """Judge anybody's forecast by every score that it allows, and say why not by the others.
+
+    \b
+        hotspot judge vendor.csv --column score=risk --crs EPSG:27700 \\
+            --start 2024-01-01 --length month --data data/events.parquet --borough Camden
+        hotspot judge next/cells.parquet --data data/events.parquet --borough Camden
+
+    The file may hold flagged places, ranks, rates, expected counts or whole distributions, on
+    square cells of any grid or on areas. What it does not say is asked for, never guessed.
+
+    \b
+    Writes to FOLDER:
+        scores.csv         one row a score: value, interval, how it was made or why there is none
+        judgement.json     the same in full, with what is known of the file
+    """
+    from hotspot.cli.judge_file import pairs, run_judge, units
+
+    study = study_from(None, data=data, offence=offence, borough=borough, region=region, seed=seed)
+    reading = {
+        "columns": pairs(column), "crs": crs, "to_crs": to_crs, "cell_size": cell_size,
+        "start": start, "end": end, "length": length, "time_zone": time_zone,
+        "data_cutoff": data_cutoff, "rate_per": units(rate_per),
+    }  # fmt: skip
+    judging = {"unlisted": unlisted, "overlap": overlap}
+    if area_share:
+        judging["area_shares"] = area_share
+    run_judge(
+        file, study, out, reading=reading, judging=judging, baseline=baseline, nij=nij, quiet=quiet
+    )
+
+
 def main() -> None:
     """Run the command line; the entry point of ``hotspot``."""
     app()

@@ -17,6 +17,7 @@ from hotspot.errors import ParameterError
 from hotspot.evaluate.calibration import interval_coverage
 from hotspot.evaluate.capture import capture_area
 from hotspot.evaluate.comparison import block_bootstrap_means
+from hotspot.evaluate.intervals import interval_score
 from hotspot.evaluate.ranking import (
     hit_rate,
     prediction_accuracy_index,
@@ -31,6 +32,7 @@ from hotspot.evaluate.scores import (
     poisson_log_score,
 )
 from hotspot.evaluate.submitted import match_observed, primary_of
+from hotspot.evaluate.totals import calibration_ratio
 
 BLOCK = 3  # periods drawn together, where intervals come from many periods
 _RANKED = {
@@ -48,7 +50,7 @@ _NO_PARTS = "the places that the file does not list are one piece: hindsight cou
 
 
 class _Score(NamedTuple):
-    """A score by period, or the reason why there is none."""
+    """A score by period with what is to be said of it, or the reason why there is none."""
 
     name: str
     values: FloatArray | None = None
@@ -96,7 +98,8 @@ def judge_forecast(
     Returns
     -------
     DataFrame
-        One row a score (and share of area), with ``value``, the mean over periods;
+        One row a score (and share of area), with ``value``, the mean over periods (of the
+        calibration ratio, that of the totals);
         ``lower``, ``upper``; ``n_periods`` that have a value; ``allowed``; and ``note``: how the
         interval was made, why there is none, or why the score is not allowed. ``attrs`` hold
         ``submission_kind``, ``places``, ``n_events``, and ``remarks``, sentences about the whole.
@@ -224,9 +227,28 @@ def _ranking_scores(matched: xr.Dataset, area_shares: Sequence[float]) -> list[_
             continue
         values = function(forecast, observed, area_share=list(area_shares))
         values = values.transpose("area_share", "time").to_numpy()
-        scores += [_Score(name, v, s) for s, v in zip(area_shares, values, strict=True)]
+        luck = _luck_of_ties(name, forecast, observed, area_shares)
+        scores += [
+            _Score(name, one, share, note)
+            for share, one, note in zip(area_shares, values, luck, strict=True)
+        ]
     area = capture_area(forecast, observed).to_numpy()
     return [*scores, _Score("capture_area", area)]
+
+
+def _luck_of_ties(name: str, forecast, observed, area_shares: Sequence[float]) -> list[str]:
+    """How far the order among tied places could have moved a score, in words; "" where not."""
+    if name == "pei":
+        return [""] * len(area_shares)
+    options = {"area_share": list(area_shares)}
+    low, high = (
+        _RANKED[name](forecast, observed, ties=ties, **options).mean("time").to_numpy()
+        for ties in ("lowest", "highest")
+    )
+    return [
+        f"ties at the cut could make it {a:.4g} to {b:.4g}; " if b - a > 1e-9 else ""
+        for a, b in zip(low, high, strict=True)
+    ]
 
 
 def _flagged_scores(forecast: xr.Dataset, matched: xr.Dataset) -> list[_Score]:
@@ -268,15 +290,13 @@ def _count_scores(matched: xr.Dataset, rival: xr.Dataset) -> list[_Score]:
     observed = matched["observed_count"]
     if "expected_count" not in matched:
         why = _NO_COUNTS[primary_of(matched)]
-        names = ("information_gain", "poisson_log_score", "observed_over_expected")
+        names = ("information_gain", "poisson_log_score", "calibration_ratio")
         scores = [_Score(name, note=why) for name in names]
     else:
-        expected = matched["expected_count"].sum(["y", "x"])
-        ratio = (observed.sum(["y", "x"]) / expected.where(expected > 0)).to_numpy()
         scores = [
             _Score("information_gain", information_gain(matched, observed, baseline=rival).values),
             _Score("poisson_log_score", poisson_log_score(matched, observed).values),
-            _Score("observed_over_expected", ratio),
+            _Score("calibration_ratio", _total_ratio(matched, level=0.95)["ratio"].values),
         ]
     spread = {"expected_count", "count_variance"} <= set(matched.data_vars)
     members = "simulated_count" in matched
@@ -299,22 +319,31 @@ def _count_scores(matched: xr.Dataset, rival: xr.Dataset) -> list[_Score]:
     return [*scores, *_coverages(matched)]
 
 
+def _total_ratio(matched: xr.Dataset, *, level: float) -> xr.Dataset:
+    """Events expected for each observed over all periods: a week without one has no ratio."""
+    whole = matched[["expected_count", "observed_count"]].sum("time", skipna=False)
+    return calibration_ratio(whole[["expected_count"]], whole["observed_count"], level=level)
+
+
 def _coverages(matched: xr.Dataset) -> list[_Score]:
-    """For each pair of quantiles that are as far from both ends, how often their interval held."""
+    """For each pair of quantiles as far from both ends: how often it held, and its score."""
     if "count_quantile" not in matched:
-        return [_Score("interval_coverage", note="no quantiles of counts")]
+        why = "no quantiles of counts"
+        return [_Score(name, note=why) for name in ("interval_coverage", "interval_score")]
     levels = matched["quantile"].to_numpy()
     pairs = [
         round(1 - 2 * low, 9) for low in levels if low < 0.5 and np.isclose(levels, 1 - low).any()
     ]
     if not pairs:
-        return [_Score("interval_coverage", note="no two quantiles bound a central interval")]
+        why = "no two quantiles bound a central interval"
+        return [_Score(name, note=why) for name in ("interval_coverage", "interval_score")]
+    both = {"interval_coverage": interval_coverage, "interval_score": interval_score}
     return [
         _Score(
-            f"interval_coverage_{level:g}",
-            interval_coverage(matched, matched["observed_count"], level=level).values,
+            f"{name}_{level:g}", function(matched, matched["observed_count"], level=level).values
         )
         for level in pairs
+        for name, function in both.items()
     ]
 
 
@@ -330,6 +359,7 @@ def _row(score: _Score, matched, rival, *, counts, level, rng) -> dict[str, obje
     lower, upper, note = _interval(
         score, known, matched, rival, counts=counts, level=level, rng=rng
     )
+    note = score.note + note
     if np.isneginf(known).any():
         note = "events fell in places where the forecast expects none; " + note
     return {
@@ -341,6 +371,10 @@ def _row(score: _Score, matched, rival, *, counts, level, rng) -> dict[str, obje
 def _interval(score: _Score, known, matched, rival, *, counts, level, rng):
     """Lower and upper bound of the mean over periods, and how they were made."""
     tail = (1 - level) / 2
+    if score.name == "calibration_ratio":
+        found = _total_ratio(matched, level=level)
+        why = "exact Poisson of the total, events taken as independent"
+        return float(found["lower"]), float(found["upper"]), why
     if known.size >= 2 * BLOCK:
         means = block_bootstrap_means(known, block=BLOCK, size=2000, rng=rng)
         edges = np.quantile(means, [tail, 1 - tail], method="inverted_cdf")
@@ -354,11 +388,6 @@ def _interval(score: _Score, known, matched, rival, *, counts, level, rng):
         lower = stats.beta.ppf(tail, hits, n - hits + 1) if hits > 0 else 0.0
         upper = stats.beta.ppf(1 - tail, hits + 1, n - hits) if hits < n else 1.0
         return lower * per_hit, upper * per_hit, "exact binomial, events taken as independent"
-    if score.name == "observed_over_expected":
-        low = stats.chi2.ppf(tail, 2 * n) / 2 if n > 0 else 0.0
-        scale = known[0] / n if n > 0 else 1 / float(matched["expected_count"].sum())
-        high = stats.chi2.ppf(1 - tail, 2 * n + 2) / 2
-        return low * scale, high * scale, "exact Poisson, events taken as independent"
     if score.name == "information_gain":
         return _gain_interval(matched, rival, known[0], tail)
     return np.nan, np.nan, "no interval: one period"

@@ -162,4 +162,12 @@ def projected(geometry: np.ndarray, crs: CRS, to: CRS) -> np.ndarray:
             f"Some outlines cannot be projected from {crs.name} to {to.name}: are their "
             "coordinates swapped, or in another system than stated?"
         )
+    # Corners a hair apart may fall together when projected, which makes an outline invalid.
+    broken = ~shapely.is_valid(moved) & shapely.is_valid(geometry)
+    moved[broken] = [_mended(one) for one in moved[broken]]
     return moved
+
+
+def _mended(outline):
+    parts = shapely.get_parts(shapely.make_valid(outline))
+    return shapely.union_all(parts[np.isin(shapely.get_type_id(parts), (3, 6))])

@@ -85,7 +85,7 @@ def test_flagged_cells_are_judged_at_the_share_they_are(tmp_path):
     assert value(table, "pei") == pytest.approx(6 / 7)
     assert value(table, "share_of_flagged_with_events") == 1.0
     assert "in no order" in reason(table, "capture_area")
-    assert reason(table, "observed_over_expected") == "flagged places only: no expected counts"
+    assert reason(table, "calibration_ratio") == "flagged places only: no expected counts"
 
 
 def test_expected_counts_are_judged_as_poisson_and_against_an_even_map(tmp_path):
@@ -97,7 +97,7 @@ def test_expected_counts_are_judged_as_poisson_and_against_an_even_map(tmp_path)
     )
     gain = counts @ np.log(means / means.sum() / 0.25) / counts.sum()
     assert value(table, "information_gain") == pytest.approx(gain, rel=1e-12)
-    assert value(table, "observed_over_expected") == 1.0
+    assert value(table, "calibration_ratio") == 1.0
 
 
 def test_the_interval_of_a_gain_is_the_t_interval_of_its_events(tmp_path):
@@ -136,6 +136,8 @@ def test_ties_are_flagged_in_part(tmp_path):
     table = judged(tmp_path, (1, 1, 1, 1), column="score")
     assert value(table, "hit_rate", 0.25) == 0.25
     assert value(table, "pai", 0.5) == 1.0
+    note = table[(table["score"] == "hit_rate") & (table["area_share"] == 0.25)]["note"].item()
+    assert note.startswith("ties at the cut could make it 0 to 0.625; ")
 
 
 def test_one_event_and_none(tmp_path):
@@ -148,9 +150,10 @@ def test_one_event_and_none(tmp_path):
     row = none[none["score"] == "hit_rate"].iloc[0]
     assert row["note"] == "not defined: no events were recorded"
     assert value(none, "poisson_log_score") == pytest.approx(-2.0)
-    assert value(none, "observed_over_expected") == 0.0
-    assert none.set_index("score").loc["observed_over_expected", "upper"] == pytest.approx(
-        -np.log(0.025) / 8
+    assert value(none, "calibration_ratio") == np.inf
+    # With none observed the mean may be up to -log(.025), and 8 were expected.
+    assert none.set_index("score").loc["calibration_ratio", "lower"] == pytest.approx(
+        8 / -np.log(0.025)
     )
 
 
