@@ -133,9 +133,8 @@ def _say(submitted: xr.Dataset, table: pd.DataFrame) -> None:
         "distribution": f"expected counts of {attrs['places']} and their spread",
     }[attrs["submission_kind"]]
     n = submitted.sizes["time"]
-    say(
-        f"{submitted.attrs['source']}: {what}; {n} period{'s' * (n > 1)}, {attrs['n_events']} events."
-    )
+    of = f"{n} period{'s' * (n > 1)}, {attrs['n_events']} events"
+    say(f"{submitted.attrs['source']}: {what}; {of}.")
     allowed = table[table["allowed"]]
     rows = [
         (
