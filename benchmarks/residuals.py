@@ -126,7 +126,7 @@ def chicago_fits(chosen: argparse.Namespace) -> None:
     for name, background in (
         ("even background", ConstantBackground()),
         ("kernel background", KernelBackground("likelihood")),
-        ("kernel and rhythm", PeriodicBackground(KernelBackground("likelihood"), season=2)),
+        ("kernel and rhythm", PeriodicBackground(KernelBackground("likelihood"))),
     ):
         fitted = SelfExciting(background=background, **parts).fit(events, grid)
         print(f"\n{name}: branching ratio {fitted.branching_ratio:.3f}")

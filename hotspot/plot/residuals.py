@@ -198,7 +198,8 @@ def plot_space_time_k(found: xr.Dataset, *, lags: int = 3, axes=None) -> FloatAr
         ax.plot(distance, at["k"], color=LINE_COLOURS[1], marker="o", markersize=3, linewidth=1.4)
         ax.axhline(1.0, color=PALE, linewidth=0.8, linestyle="--")
         lag = float(found["lag"][which])
-        ax.set_title(f"up to {lag:g} days later", loc="left", fontsize=9, color=INK)
+        unit = "day" if lag == 1 else "days"
+        ax.set_title(f"up to {lag:g} {unit} later", loc="left", fontsize=9, color=INK)
         clear_spines(ax, "left", "bottom")
         ax.set_xlabel("Distance, m", fontsize=8, color=INK)
     axes[0].set_ylabel("K over that of independent points", fontsize=8, color=INK)
