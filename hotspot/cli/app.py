@@ -271,8 +271,19 @@ def backtest(
         str | None, typer.Option("--end", help="End of the last one: 2025-01 judges December 2024.")
     ] = None,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", help="Threads; the numbers stay the same.")
-    ] = 1,
+        int | None,
+        typer.Option("--workers", metavar="N", help="Threads; the numbers stay the same. [1]"),
+    ] = None,
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Workers are processes, not threads.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Keep forecasts in FOLDER/store; go on with what is there."),
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="With --resume: make anew what is damaged.")
+    ] = False,
     size: Size = None,
     seed: Seed = None,
     out: Out = None,
@@ -289,21 +300,29 @@ def backtest(
     Each model is fitted anew before every judged month, to what came before it. The first is the
     baseline: the others are compared with it, month by month, with an interval.
 
+    A long one is best run so, and, if it was killed, with the same words again:
+
+    \b
+        hotspot backtest study.toml --workers 4 --processes --resume --out results/years
+
     \b
     Writes to FOLDER (default: out in the study, or results/backtest):
         summary.csv        mean of each score, difference to the baseline with its interval
         scores.csv         every score by model and month
         capture.png        share of offences caught against share of area flagged
         calibration.png    how often bounds held against how often they should
-        backtest.nc        forecasts beside observations, for any other score
+        backtest.nc        forecasts beside observations, for any other score; with --resume
+                           they stay in store/, for hotspot.open_backtest
     """
     from hotspot.cli.backtest import run_backtest
 
     chosen = study_from(
         study, data=data, offence=offence, borough=borough, region=region, cell_size=cell_size,
         model=model, folds_start=start, folds_end=end, size=size, seed=seed, out=out,
+        workers=workers, processes=processes or None, resume=resume or None,
+        repair=repair or None,
     )  # fmt: skip
-    run_backtest(chosen, chosen.out or Path("results/backtest"), workers=workers, quiet=quiet)
+    run_backtest(chosen, chosen.out or Path("results/backtest"), quiet=quiet)
 
 
 @app.command(short_help="Judge anybody's forecast by every score that it allows.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,15 +32,16 @@ if TYPE_CHECKING:
 
     from hotspot.data.events import Events
 
+STORE = "store"
 FILES = ("backtest.nc", "scores.csv", "summary.csv", *CURVES)
 
 
-def run_backtest(study: Study, out: Path, *, workers: int = 1, quiet: bool, note: str = "") -> None:
+def run_backtest(study: Study, out: Path, *, quiet: bool, note: str = "") -> None:
     """Refit the study's models at every fold, score their forecasts, write and print."""
     require_folds(study)
     areas = load_areas(study)
     events = load_events(study, region=areas, progress=shows_progress(quiet))
-    backtest_events(study, events, areas, out=out, workers=workers, quiet=quiet, note=note)
+    backtest_events(study, events, areas, out=out, quiet=quiet, note=note)
 
 
 def require_folds(study: Study) -> None:
@@ -56,16 +59,49 @@ def backtest_events(
     areas: gpd.GeoDataFrame,
     *,
     out: Path,
-    workers: int = 1,
     quiet: bool,
     note: str = "",
 ) -> None:
     """The same for events that are at hand."""
+    from hotspot.evaluate import score_by_fold
+
+    folder = results_folder(out, files=FILES)
+    forecasts_rng, scores_rng = np.random.default_rng(study.seed).spawn(2)
+    result = _forecasts(study, events, areas, folder=folder, rng=forecasts_rng, quiet=quiet)
+    with stages(["scoring", "writing", "drawing"], quiet=quiet) as stage:
+        next(stage)
+        scores = score_by_fold(result, lambda fold: judge(fold, study, rng=scores_rng))
+        summary = summarise(scores, study, rng=scores_rng)
+        next(stage)
+        if not study.run.resume:
+            noted = result.assign_attrs({"note": note} if note else {})
+            save_backtest(noted, file_in(folder, "backtest.nc"))
+        write_csv(scores_table(scores), file_in(folder, "scores.csv"), note=note)
+        write_csv(summary, file_in(folder, "summary.csv"), note=note)
+        next(stage)
+        draw_curves(result, folder, rng=scores_rng, note=note)
+    say_summary(summary, study, n_folds=result.sizes["fold"])
+    say(f"Written to {relative(folder)}; look at summary.csv and capture.png first.")
+    if study.run.resume:
+        from hotspot.backtesting.content import backtest_hash
+
+        say(f"SHA-256 of all forecasts and observations: {backtest_hash(result)}")
+    say()
+
+
+def _forecasts(
+    study: Study,
+    events: Events,
+    areas: gpd.GeoDataFrame,
+    *,
+    folder: Path,
+    rng: np.random.Generator,
+    quiet: bool,
+) -> xr.Dataset:
     from hotspot.backtesting.folds import rolling_origin
     from hotspot.backtesting.run import backtest
     from hotspot.grid.cells import Grid
 
-    folder = results_folder(out, files=FILES)
     folds = study.folds
     origins = rolling_origin(
         folds.start,
@@ -77,34 +113,33 @@ def backtest_events(
         gap=folds.gap,
         time_zone=events.time_zone,
     )
-    forecasts_rng, scores_rng = np.random.default_rng(study.seed).spawn(2)
-    result = backtest(
-        {model.name: model.build() for model in study.models},
-        events,
-        Grid.over(areas, cell_size=study.grid.cell_size),
-        origins,
-        rng=forecasts_rng,
-        size=study.forecast.size,
-        quantiles=study.forecast.quantiles,
-        areas=areas,
-        workers=workers,
-        progress=shows_progress(quiet),
-    )
-    with stages(["scoring", "writing", "drawing"], quiet=quiet) as stage:
-        next(stage)
-        scores = judge(result, study, rng=scores_rng)
-        summary = summarise(scores, study, rng=scores_rng)
-        next(stage)
-        save_backtest(
-            result.assign_attrs({"note": note} if note else {}), file_in(folder, "backtest.nc")
+    kept = {"store": folder / STORE, "resume": True, "repair": study.run.repair}
+    with _workers(study) as workers:
+        return backtest(
+            {model.name: model.build() for model in study.models},
+            events,
+            Grid.over(areas, cell_size=study.grid.cell_size),
+            origins,
+            rng=rng,
+            size=study.forecast.size,
+            quantiles=study.forecast.quantiles,
+            areas=areas,
+            progress=shows_progress(quiet),
+            **workers,
+            **(kept if study.run.resume else {}),
         )
-        write_csv(scores_table(scores), file_in(folder, "scores.csv"), note=note)
-        write_csv(summary, file_in(folder, "summary.csv"), note=note)
-        next(stage)
-        draw_curves(result, folder, rng=scores_rng, note=note)
-    say_summary(summary, study, n_folds=len(origins))
-    say(f"Written to {relative(folder)}; look at summary.csv and capture.png first.")
-    say()
+
+
+@contextmanager
+def _workers(study: Study) -> Iterator[dict[str, Any]]:
+    """Threads, or processes that end with the block, as `backtest` takes them."""
+    if not study.run.processes:
+        yield {"workers": study.run.workers}
+        return
+    from hotspot.backtesting.local import local_workers
+
+    with local_workers(study.run.workers) as client:
+        yield {"client": client}
 
 
 def save_backtest(result: xr.Dataset, path: Path) -> None:

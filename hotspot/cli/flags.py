@@ -21,6 +21,10 @@ _PLACES = {
     "size": ("forecast", "size"),
     "folds_start": ("folds", "start"),
     "folds_end": ("folds", "end"),
+    "workers": ("run", "workers"),
+    "processes": ("run", "processes"),
+    "resume": ("run", "resume"),
+    "repair": ("run", "repair"),
     "seed": ("", "seed"),
     "out": ("", "out"),
 }

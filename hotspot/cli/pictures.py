@@ -18,6 +18,8 @@ MAPS = ("map.png", "bounds.png", "boroughs.png")
 CURVES = ("capture.png", "calibration.png")
 DOTS_PER_INCH = 150
 LONGEST_NAME = 30
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+DRAWS = 2000  # of months, for the band around the calibration curve
 
 
 def draw_maps(forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, note: str) -> None:
@@ -33,27 +35,44 @@ def draw_maps(forecast: xr.Dataset, areas: gpd.GeoDataFrame, folder: Path, *, no
 
 
 def draw_curves(result: xr.Dataset, folder: Path, *, rng: np.random.Generator, note: str) -> None:
-    """capture.png and calibration.png of a backtest."""
-    import xarray as xr
-
-    from hotspot import evaluate
+    """capture.png and calibration.png of a backtest, read fold by fold."""
+    from hotspot.evaluate import score_by_fold
+    from hotspot.evaluate.calibration import coverage_table
     from hotspot.plot import plot_calibration, plot_capture_curve
 
     names = [_short(str(name), i) for i, name in enumerate(result["model"].to_numpy(), 1)]
     result = result.assign_coords(model=names)
-    observed = result["observed_count"]
-    hindsight = xr.Dataset({"expected_count": observed}).assign_coords(
-        inside_area=result["inside_area"]
-    )
     axes = plot_capture_curve(
-        evaluate.capture_curve(result, observed), best=evaluate.capture_curve(hindsight, observed)
+        score_by_fold(result, _capture_curve), best=score_by_fold(result, _best_curve)
     )
     _save(axes.figure, file_in(folder, "capture.png"), note)
-    pit = evaluate.randomised_pit(result, observed, rng=rng)
-    block = max(1, min(3, result.sizes["fold"] // 2))
     if result.sizes["fold"] >= 2:  # one period alone says nothing of how often
-        table = evaluate.calibration_table(pit, rng=rng, block=block)
+        actual = score_by_fold(result, lambda fold: _coverage(fold, rng))
+        options = {"block": max(1, min(3, result.sizes["fold"] // 2)), "size": DRAWS}
+        table = coverage_table(actual, rng=rng, dim="fold", confidence=0.95, **options)
         _save(plot_calibration(table).figure, file_in(folder, "calibration.png"), note)
+
+
+def _capture_curve(fold: xr.Dataset) -> xr.DataArray:
+    from hotspot.evaluate import capture_curve
+
+    return capture_curve(fold, fold["observed_count"])
+
+
+def _best_curve(fold: xr.Dataset) -> xr.DataArray:
+    import xarray as xr
+
+    from hotspot.evaluate import capture_curve
+
+    hindsight = xr.Dataset({"expected_count": fold["observed_count"]})
+    hindsight = hindsight.assign_coords(inside_area=fold["inside_area"])
+    return capture_curve(hindsight, fold["observed_count"])
+
+
+def _coverage(fold: xr.Dataset, rng: np.random.Generator) -> xr.DataArray:
+    from hotspot.evaluate import pit_coverage, randomised_pit
+
+    return pit_coverage(randomised_pit(fold, fold["observed_count"], rng=rng), level=LEVELS)
 
 
 def _short(name: str, number: int) -> str:

@@ -313,7 +313,22 @@ def calibration_table(
     missing = [name for name in (dim, *MAP) if name not in pit.dims]
     if missing:
         raise ParameterError(f"pit must have the dimensions {missing}; it has {pit.dims}.")
-    actual = pit_coverage(pit, level=level).transpose(..., dim)
+    actual = pit_coverage(pit, level=level)
+    options = {"dim": dim, "block": block, "confidence": confidence, "size": size}
+    return coverage_table(actual, rng=rng, **options)
+
+
+def coverage_table(
+    actual: xr.DataArray,
+    *,
+    rng: np.random.Generator,
+    dim: str,
+    block: int,
+    confidence: float,
+    size: int,
+) -> xr.Dataset:
+    """What :func:`calibration_table` gives, from coverages by period: of many folds, one by one."""
+    actual = actual.transpose(..., dim)
     means = block_bootstrap_means(actual.values, block=block, size=size, rng=rng)
     edges = np.nanquantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=-1)
     overall = actual.mean(dim)

@@ -156,6 +156,29 @@ class StudyScores:
     baseline: str | None = None
 
 
+@dataclass(frozen=True)
+class StudyRun:
+    """``[run]``: who makes the forecasts of a backtest, and whether they outlive a kill.
+
+    Attributes
+    ----------
+    workers : int
+        Threads, or processes.
+    processes : bool
+        Whether the workers are processes of this machine; needs the extra ``distributed``.
+    resume : bool
+        Keep each forecast when it is made, in the folder ``store`` of the results, and go on
+        with those that are there.
+    repair : bool
+        With `resume`, make anew what is damaged.
+    """
+
+    workers: int = 1
+    processes: bool = False
+    resume: bool = False
+    repair: bool = False
+
+
 DEFAULT_MODELS = (
     StudyModel("count 36 months", "HistoricalRate", (("window", "36 months"),)),
     StudyModel("kernel 200 m", "KernelDensity", (("window", "36 months"), ("bandwidth", 200.0))),
@@ -168,7 +191,7 @@ class Study:
 
     Attributes
     ----------
-    data, area, grid, folds, forecast, scores
+    data, area, grid, folds, forecast, scores, run
         The sections of the file; `folds` is None where the file has none.
     models : tuple of StudyModel
         In the order of the file.
@@ -187,6 +210,7 @@ class Study:
     folds: StudyFolds | None = None
     forecast: StudyForecast = field(default_factory=StudyForecast)
     scores: StudyScores = field(default_factory=StudyScores)
+    run: StudyRun = field(default_factory=StudyRun)
     seed: int = 1
     out: Path | None = None
     override: tuple[Override, ...] = ()

@@ -22,6 +22,7 @@ from hotspot.study.parts import (
     StudyForecast,
     StudyGrid,
     StudyModel,
+    StudyRun,
     StudyScores,
     folder_name,
 )
@@ -102,7 +103,7 @@ def parse_study(document: Mapping[str, Any], *, folder: str | os.PathLike[str] =
     base = Path(folder)
     sections = {
         "data": StudyData, "area": StudyArea, "grid": StudyGrid, "folds": StudyFolds,
-        "forecast": StudyForecast, "scores": StudyScores,
+        "forecast": StudyForecast, "scores": StudyScores, "run": StudyRun,
     }  # fmt: skip
     known = [part.name for part in dataclasses.fields(Study)]
     for key in document:
@@ -229,6 +230,10 @@ def _consistent(study: Study) -> Study:
             raise StudyError(
                 f"[forecast] {key} must be at least 1, got {getattr(study.forecast, key)}."
             )
+    if study.run.workers < 1:
+        raise StudyError(f"[run] workers must be at least 1, got {study.run.workers}.")
+    if study.run.repair and not study.run.resume:
+        raise StudyError("[run] repair makes stored forecasts anew: it needs resume = true.")
     if study.seed < 0:
         raise StudyError(f"seed must be 0 or more, got {study.seed}.")
     return study
