@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +41,21 @@ def city():
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="module")
+def finished(city, tmp_path_factory):
+    """A whole store, made once, and the hash that it should have."""
+    store = tmp_path_factory.mktemp("finished") / "store"
+    run(city, store=store)
+    return store, backtest_hash(run(city))
+
+
+@pytest.fixture
+def whole(finished, path):
+    """A copy of it, to be harmed."""
+    shutil.copytree(finished[0], path)
+    return path
 
 
 @pytest.fixture
@@ -120,18 +136,17 @@ def test_an_interrupted_run_goes_on_without_touching_what_is_done(city, path, st
     assert backtest_hash(resumed) == backtest_hash(run(city, models=stopped))
 
 
-def test_resume_begins_where_there_is_nothing_and_ends_where_all_is_done(city, path):
+def test_resume_begins_where_there_is_nothing_and_ends_where_all_is_done(city, path, finished):
     first = run(city, store=path, resume=True)
     before = files_of(path)
     again = run(city, store=path, resume=True)
     assert files_of(path) == before
-    assert backtest_hash(first) == backtest_hash(again)
+    assert backtest_hash(first) == backtest_hash(again) == finished[1]
 
 
-def test_a_store_is_not_gone_on_with_unless_that_is_asked(city, path):
-    run(city, store=path)
+def test_a_store_is_not_gone_on_with_unless_that_is_asked(city, whole):
     with pytest.raises(StoreError, match="already, 6 of 6 forecasts done"):
-        run(city, store=path)
+        run(city, store=whole)
     with pytest.raises(ParameterError, match="name it with store="):
         run(city, resume=True)
 
@@ -151,21 +166,19 @@ def test_a_store_is_not_gone_on_with_unless_that_is_asked(city, path):
     ],
     ids=["model", "order", "folds", "grid", "seed", "size", "levels", "areas", "members"],
 )
-def test_a_store_of_another_backtest_is_refused_with_what_differs(city, path, change, named):
-    run(city, store=path)
-    before = files_of(path)
+def test_a_store_of_another_backtest_is_refused_with_what_differs(city, whole, change, named):
+    before = files_of(whole)
     with pytest.raises(StoreError, match=f"is another one: .*{named}"):
-        run(city, store=path, resume=True, **change)
-    assert files_of(path) == before
+        run(city, store=whole, resume=True, **change)
+    assert files_of(whole) == before
 
 
-def test_a_store_of_other_events_or_another_version_is_refused(city, path, monkeypatch):
-    run(city, store=path)
+def test_a_store_of_other_events_or_another_version_is_refused(city, whole, monkeypatch):
     with pytest.raises(StoreError, match="events_sha256"):
-        run(a_city(seed=7), store=path, resume=True)
+        run(a_city(seed=7), store=whole, resume=True)
     monkeypatch.setattr("hotspot.__version__", "0.0.0")
     with pytest.raises(StoreError, match=r"versions\.hotspot"):
-        run(city, store=path, resume=True)
+        run(city, store=whole, resume=True)
 
 
 def test_a_folder_of_something_else_is_left_alone(city, path):
@@ -208,25 +221,24 @@ CHUNK = "data.zarr/expected_count/0.1.0.0.0"
     ],
     ids=["a bit", "another's chunk", "no chunk", "a mark", "observed", "coordinates"],
 )
-def test_damage_is_found_named_refused_and_made_anew(city, path, file, damage, named):
-    run(city, store=path)
-    sound = files_of(path)
-    assert verify_backtest(path) == []
-    damage(path / file)
-    (found,) = verify_backtest(path)
+def test_damage_is_found_named_refused_and_made_anew(city, whole, finished, file, damage, named):
+    sound = files_of(whole)
+    assert verify_backtest(whole) == []
+    damage(whole / file)
+    (found,) = verify_backtest(whole)
     with pytest.raises(StoreError, match=f"1 parts of .* the first {named}") as refused:
-        run(city, store=path, resume=True)
+        run(city, store=whole, resume=True)
     assert found.where in str(refused.value)
-    repaired = run(city, store=path, resume=True, repair=True)
-    assert verify_backtest(path) == []
-    assert backtest_hash(repaired) == backtest_hash(run(city))
-    same = [name for name, content in files_of(path).items() if content == sound[name]]
+    repaired = run(city, store=whole, resume=True, repair=True)
+    assert verify_backtest(whole) == []
+    assert backtest_hash(repaired) == finished[1]
+    same = [name for name, content in files_of(whole).items() if content == sound[name]]
     assert len(same) > len(sound) / 2
 
 
-def test_a_damaged_chunk_is_an_error_when_it_is_read_and_never_a_number(city, path):
-    result = run(city, store=path)
-    flipped(path / CHUNK)  # values are read when they are used, so after this
+def test_a_damaged_chunk_is_an_error_when_it_is_read_and_never_a_number(whole):
+    result = open_backtest(whole)
+    flipped(whole / CHUNK)  # values are read when they are used, so after this
     assert result["expected_count"].isel(fold=0).notnull().any()
     with pytest.raises(RuntimeError, match=r"checksum|rror"):
         result["expected_count"].isel(fold=1).load()
@@ -279,8 +291,8 @@ def test_a_folder_that_may_not_be_written_is_refused_before_anything_is_fitted(
     assert not (tmp_path / "fits").exists()
 
 
-def test_what_a_kill_left_half_written_is_swept_away(city, path):
-    run(city, store=path)
+def test_what_a_kill_left_half_written_is_swept_away(city, whole):
+    path = whole
     leftovers = [
         path / "data.zarr/probability/0.0.0.0.d41d8cd98f00b204e9800998ecf8427e.partial",
         path / "done/.00001-000.json.0123abcd.part.json",
@@ -291,7 +303,7 @@ def test_what_a_kill_left_half_written_is_swept_away(city, path):
     assert not any(leftover.exists() for leftover in leftovers)
     begun = path.parent / ".other.0123abcd.part"
     begun.mkdir()
-    run(city, store=path.parent / "other")
+    run(city, store=path.parent / "other", end="2021-03")
     assert not begun.exists()
 
 
