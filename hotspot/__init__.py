@@ -66,6 +66,7 @@ _names = {
     "backtesting.store": ["open_backtest", "verify_backtest", "Damage"],
     "backtesting.content": ["backtest_hash"],
     "backtesting.local": ["local_workers"],
+    "backtesting.grid_sensitivity": ["grid_sensitivity"],
     "backtesting.leaks": ["LeakReport", "leak_test"],
     "forecast.submitted": ["read_forecast"],
     "forecast.export": ["save_forecast", "load_forecast", "save_area_forecast"],
@@ -136,6 +137,7 @@ _names = {
     "plot.added_value": ["plot_added_value"],
     "plot.consistency": ["plot_consistency"],
     "plot.curves": ["plot_capture_curve", "plot_calibration", "plot_pit"],
+    "plot.grid_sensitivity": ["plot_grid_sensitivity"],
     "plot.residuals": [
         "plot_residuals",
         "plot_super_thinned",

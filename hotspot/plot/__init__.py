@@ -8,6 +8,7 @@ from hotspot.plot.added_value import plot_added_value
 from hotspot.plot.areas import plot_area_bounds
 from hotspot.plot.consistency import plot_consistency
 from hotspot.plot.curves import plot_calibration, plot_capture_curve, plot_pit
+from hotspot.plot.grid_sensitivity import plot_grid_sensitivity
 from hotspot.plot.maps import plot_bounds, plot_forecast
 from hotspot.plot.residuals import (
     plot_knox,
@@ -24,6 +25,7 @@ __all__ = [
     "plot_capture_curve",
     "plot_consistency",
     "plot_forecast",
+    "plot_grid_sensitivity",
     "plot_knox",
     "plot_pit",
     "plot_residuals",
