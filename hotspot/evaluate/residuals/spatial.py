@@ -147,7 +147,8 @@ def local_gi_star(
     Notes
     -----
     Of thousands of cells hundreds have p below .05 by chance: go by ``false_discovery_p``, or
-    rank. With `size` of 999 no p-value is below .002.
+    rank. No p-value is below 2 / (size + 1), and among n cells at least 40 n / (size + 1)
+    must have it before any is believed: raise `size` for large maps.
 
     References
     ----------
