@@ -24,8 +24,8 @@ def by_group(found, key="value"):
 
 
 def test_districts_alike_in_truth_are_flagged_0_2_and_1_8_times_and_once_when_rescaled(rng):
-    """Akpinar's finding. With exponential rates, a cell of the side that reports half lies above a
-    cut t with chance exp(-2t), one of the other with exp(-t); at exp(-t) = 1/9, where (1/9 + 1/81) /
+    """Akpinar's finding. With exponential rates, cells of the side that reports half lie above a
+    cut t with chance exp(-2t), the others with exp(-t); at exp(-t) = 1/9, where (1/9 + 1/81) /
     2 of all cells are flagged, the two sides have .2 and 1.8 times their due."""
     truth = rng.exponential(size=40_000)
     side = np.arange(truth.size) % 2
