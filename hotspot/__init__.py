@@ -68,6 +68,8 @@ _names = {
     "backtesting.local": ["local_workers"],
     "backtesting.grid_sensitivity": ["grid_sensitivity"],
     "backtesting.leaks": ["LeakReport", "leak_test"],
+    "backtesting.nulls": ["NoiseNullReport", "noise_null"],
+    "backtesting.snap_null": ["SnapNullReport", "snap_null"],
     "forecast.submitted": ["read_forecast"],
     "forecast.export": ["save_forecast", "load_forecast", "save_area_forecast"],
     "forecast.schema": ["check_forecast"],

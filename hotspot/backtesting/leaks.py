@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 import xarray as xr
 from scipy import stats
 
 from hotspot._checks import require_generator
-from hotspot._typing import FloatArray, IntArray
+from hotspot._typing import FloatArray
 from hotspot.backtesting.folds import Fold
+from hotspot.backtesting.noise import poisson_events, shuffled_events
 from hotspot.backtesting.run import backtest
-from hotspot.data.events import Events, Source
+from hotspot.data.events import Events
 from hotspot.errors import LeakError, ParameterError
 from hotspot.evaluate.scores import information_gain
 from hotspot.grid.cells import Grid
@@ -151,36 +150,6 @@ def leak_test(
     return LeakReport(tuple(changed), gain)
 
 
-def shuffled_events(events: Events, grid: Grid, *, rng: np.random.Generator) -> Events:
-    """`events` with each cell's events moved, month by month (day by day), to another cell.
-
-    The counts of every month stay what they were, cell by cell, but which cell holds which
-    count is drawn anew each month: nothing in the past tells where the next will fall.
-    """
-    points = events.table.geometry
-    cell = grid.cell_of(points.x.to_numpy(), points.y.to_numpy())
-    inside = np.flatnonzero(grid.inside)
-    slot = np.full(grid.inside.size, -1)
-    slot[inside] = np.arange(inside.size)
-    kept = np.flatnonzero((cell >= 0) & (slot[cell] >= 0))
-    local = events.table["time"].dt.tz_convert(events.time_zone).dt.tz_localize(None)
-    unit = local.dt.to_period("M" if events.time_resolution == "month" else "D").to_numpy()[kept]
-    moved = np.empty(kept.size, np.int64)
-    for rows in pd.Series(np.arange(kept.size)).groupby(unit, sort=True).indices.values():
-        moved[rows] = rng.permutation(inside)[slot[cell[kept[rows]]]]
-    times = events.table["time"].to_numpy()[kept]
-    return _noise(events, times, _points_in(grid, moved, rng), "shuffled")
-
-
-def poisson_events(events: Events, grid: Grid, *, rng: np.random.Generator) -> Events:
-    """As many events in the mean, at recorded times, spread evenly over the region."""
-    number = rng.poisson(len(events))
-    times = np.sort(rng.choice(events.table["time"].to_numpy(), number))
-    share = grid.inside_area.ravel() / grid.inside_area.sum()
-    cell = rng.choice(share.size, number, p=share)
-    return _noise(events, times, _points_in(grid, cell, rng), "Poisson")
-
-
 def _pipeline_of(model: Model, size: int) -> Pipeline:
     # Bounds are made too, so that their bytes are compared; few quantiles need few futures.
     def run(events, grid, folds, rng):
@@ -225,26 +194,3 @@ def _gain(result: xr.Dataset, flat: FloatArray, grid: Grid) -> tuple[float, floa
     each = each[np.isfinite(each)]
     error = each.std(ddof=1) / np.sqrt(each.size)
     return float(each.mean()), float(each.mean() - stats.t.ppf(_CONFIDENCE, each.size - 1) * error)
-
-
-def _points_in(grid: Grid, cell: IntArray, rng: np.random.Generator) -> FloatArray:
-    """A point of the region in each cell: anywhere in a whole one, one fixed in a clipped one."""
-    row, column = np.divmod(cell, grid.x.size)
-    centre = np.column_stack([grid.x[column], grid.y[row]])
-    point = centre + grid.cell_size * (rng.random(centre.shape) - 0.5)
-    whole = grid.inside_area.ravel()[cell] >= grid.cell_size**2 * (1 - 1e-9)
-    clipped, where = np.unique(cell[~whole], return_inverse=True)
-    squares = grid.cells().loc[clipped].to_numpy()
-    within = shapely.point_on_surface(shapely.intersection(squares, grid.region))
-    point[~whole] = shapely.get_coordinates(within)[where]
-    return point
-
-
-def _noise(events: Events, times: np.ndarray, points: FloatArray, kind: str) -> Events:
-    table = gpd.GeoDataFrame(
-        {"time": pd.DatetimeIndex(times).tz_convert("UTC"), "offence": "noise"},
-        geometry=shapely.points(points),
-        crs=events.table.crs,
-    )
-    source = Source(name=f"{kind} noise", rows_in=len(table), rows_kept=len(table))
-    return replace(events, table=table, source=source, report=None)
