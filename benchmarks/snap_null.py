@@ -15,13 +15,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import geopandas as gpd  # noqa: E402
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from scipy.spatial import cKDTree  # noqa: E402
-from shapely import box  # noqa: E402
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+from shapely import box
 
-import hotspot as hs  # noqa: E402
+import hotspot as hs
 
 SIDE, POINTS, EVENTS = 2_000.0, 400, 51_200
 CELLS = (25, 50, 100, 250, 500)

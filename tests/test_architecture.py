@@ -22,6 +22,8 @@ MOST_POSITIONAL = 3
 MANY_POSITIONAL = {
     "backtest": "models, events, grid and folds: the four things that a backtest is of",
     "leak_test": "the same four as backtest",
+    "noise_null": "the same four as backtest",
+    "snap_null": "the same four as backtest",
 }
 # Names that `hotspot` offers without an Examples section, each with its reason.
 NO_EXAMPLE = {
@@ -31,6 +33,8 @@ NO_EXAMPLE = {
     "BandwidthChoice": "made by select_bandwidth, which shows one",
     "Source": "made by the readers; read_police_uk shows one",
     "LeakReport": "made by leak_test, which shows one",
+    "NoiseNullReport": "made by noise_null, which shows one",
+    "SnapNullReport": "made by snap_null, which shows one",
     "AddedValueReport": "made by added_value, which shows one",
     "EquivalenceReport": "made by baseline_equivalence, which shows one",
     "Fold": "made by rolling_origin, which shows one",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hotspot._files import replaced
-from hotspot.cli.judge import judge, scores_table, summarise
+from hotspot.cli.judge import added_values, judge, scores_table, summarise
 from hotspot.cli.output import (
     file_in,
     relative,
@@ -81,6 +81,8 @@ def backtest_events(
         next(stage)
         draw_curves(result, folder, rng=scores_rng, note=note)
     say_summary(summary, study, n_folds=result.sizes["fold"])
+    for report in added_values(result, study, rng=scores_rng):
+        say(str(report))
     say(f"Written to {relative(folder)}; look at summary.csv and capture.png first.")
     if study.run.resume:
         from hotspot.backtesting.content import backtest_hash

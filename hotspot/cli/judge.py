@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from hotspot.evaluate.comparison import AddedValueReport
+
+SIMPLE = ("HistoricalRate", "KernelDensity", "SeasonalPoisson")  # kinds to be beaten by others
+USUAL_SHARE = 0.05  # of area, for which hit rates are compared if the study has no other
 LEVEL = 0.9  # the interval that tables show
 BLOCK = 3  # months drawn together when intervals of differences are made
 
@@ -98,3 +102,21 @@ def summarise(scores: xr.Dataset, study: Study, *, rng: np.random.Generator) -> 
             row["n_periods"] = int(by_fold.sel(model=model.name).notnull().sum())
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def added_values(
+    result: xr.Dataset, study: Study, *, rng: np.random.Generator
+) -> list[AddedValueReport]:
+    """What each model adds to the study's simple ones; none where there is nothing to compare."""
+    from hotspot.evaluate.comparison.added_value import FEWEST_PERIODS, added_value
+
+    simple = [model.name for model in study.models if model.kind in SIMPLE]
+    others = [model.name for model in study.models if model.kind not in SIMPLE]
+    observed = result["observed_count"]
+    if not simple or result.sizes["fold"] < FEWEST_PERIODS or float(observed.sum()) == 0:
+        return []
+    share = min(study.scores.area_shares, key=lambda one: abs(one - USUAL_SHARE))
+    return [
+        added_value(result, model=name, baselines=simple, rng=rng, area_share=share)
+        for name in others
+    ]
