@@ -92,14 +92,21 @@ def test_forecasts_that_were_right_keep_their_levels():
         np.testing.assert_allclose(moved, level, atol=3.5 * error)
 
 
-def test_bounds_are_the_quantiles_at_the_moved_levels():
+def test_bounds_are_the_quantiles_at_the_moved_levels_of_their_class():
     forecast = forecast_of()
-    seen = drawn(forecast, np.random.default_rng(2), folds=30, widen=3.0)
-    after = recalibrate_cells(forecast, earlier_of(forecast, seen), folds=30, classes=())
+    mean = forecast["expected_count"].to_numpy()[0]
+    hot = mean >= np.quantile(mean, 0.8)
+    seen = drawn(forecast, np.random.default_rng(2), folds=30)
+    seen[..., hot] = 0.0  # where bounds of the hot come down to nothing
+    after = recalibrate_cells(forecast, earlier_of(forecast, seen), folds=30, classes=(0.8,))
     for level in LEVELS:
-        (moved,) = told(after)["levels"][f"{level:g}"]
+        quiet_level, hot_level = told(after)["levels"][f"{level:g}"]
+        assert hot_level < 0.9 * quiet_level
+        truth = np.where(
+            hot, quantiles_of(forecast, hot_level), quantiles_of(forecast, quiet_level)
+        )
         ours = after["count_quantile"].sel(quantile=level).to_numpy()[0]
-        np.testing.assert_array_equal(ours, quantiles_of(forecast, moved))
+        np.testing.assert_array_equal(ours, truth)
 
 
 def test_bounds_that_were_too_narrow_hold_new_months_after():
