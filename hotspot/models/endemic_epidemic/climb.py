@@ -81,7 +81,10 @@ def climb(
                 few, likelihood, start = likelihood, likelihood_of(structure, 1), maximum.theta
                 more = likelihood.counts.shape[0] / few.counts.shape[0]
                 beyond = more * (maximum.observed - maximum.expected)
-                maximum = maximise(_NearTop(likelihood, beyond), [start])
+                try:
+                    maximum = maximise(_NearTop(likelihood, beyond), [start])
+                except ConvergenceError:  # the curvature of few months may be too far from theirs
+                    maximum = maximise(likelihood, [start])
                 maximum = _with_exact_curvature(likelihood, maximum)
             plainer = settled_structure(structure, likelihood, maximum)
             if plainer is None:

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hotspot._numba.count_likelihood import count_curvatures
 from hotspot._typing import FloatArray, IntArray
+
+_KNOTS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,31 @@ class CountLaw:
         """a of each mean; (times, units)."""
         return self.repeat_share(vector) + self.overdispersion(vector) * mean
 
+    def excess_information(self, vector: FloatArray, mean: FloatArray) -> FloatArray:
+        r"""Fisher information of each excess, :math:`-E \, \partial^2 \ell / \partial a^2`.
+
+        It is a function of the mean, smooth in its logarithm: worked out at a few means between the
+        smallest and the largest, and read off between them. 0 where the mean is 0.
+        """
+        out = np.zeros(mean.shape)
+        groups = np.zeros(self.n_units, int) if self.group is None else self.group
+        psi = self.overdispersion(vector)
+        for k in np.unique(groups):
+            columns = np.flatnonzero(groups == k)
+            of_group = mean[:, columns]
+            some = of_group > 0
+            if not some.any():
+                continue
+            ends = np.log([of_group[some].min(), of_group.max()])
+            knots = np.exp(np.linspace(ends[0], ends[1] + 1e-9, _KNOTS))
+            excess = self.repeat_share(vector) + psi[columns[0]] * knots
+            at_knots = np.log(_excess_information(knots, excess))
+            read = np.exp(np.interp(np.log(of_group[some]), np.log(knots), at_knots))
+            of_group = np.zeros(of_group.shape)
+            of_group[some] = read
+            out[:, columns] = of_group
+        return out
+
     def summed(self, along_psi: FloatArray, along_delta: FloatArray) -> FloatArray:
         """Slopes (times, units) along every log ψ and log δ, gathered by parameter; (size,)."""
         found = np.empty(0)
@@ -102,6 +130,20 @@ class CountLaw:
     @property
     def _n_groups(self) -> int:
         return 0 if self.group is None else int(self.group.max()) + 1
+
+
+def _excess_information(mean: FloatArray, excess: FloatArray) -> FloatArray:
+    r""":math:`\sum_{j \ge 1} P(y > j) (j / (\mu + a j))^2` less what every count has alike."""
+    from scipy.stats import nbinom
+
+    sd = np.sqrt(mean * (1 + excess))
+    highest = int(np.max(mean + 12 * sd * (1 + excess))) + 20
+    j = np.arange(1.0, highest)[:, None]
+    beyond = nbinom.sf(j, mean / excess, 1 / (1 + excess))
+    varies = (beyond * (j / (mean + excess * j)) ** 2).sum(axis=0)
+    row = mean[None]
+    _, _, of_none = count_curvatures(np.zeros(row.shape), row, excess[None])
+    return np.maximum(varies - of_none[0] - mean / (1 + excess) ** 2, 1e-300)
 
 
 def draw_counts(mean: FloatArray, excess: FloatArray, rng: np.random.Generator) -> FloatArray:

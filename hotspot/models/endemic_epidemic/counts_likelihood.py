@@ -239,11 +239,7 @@ class CountLikelihood:
         return self._summed(np.asarray(theta, float)).score
 
     def expected_information(self, theta: FloatArray) -> FloatArray:
-        """Fisher information of the terms' parameters; of the law's, as near as it comes.
-
-        That of an excess has no closed form. With repeats it is that of the scores' own products;
-        without them, the observed.
-        """
+        """Fisher information; of overdispersion without repeats, the observed."""
         return self._summed(np.asarray(theta, float)).information
 
     def observed_information(self, theta: FloatArray) -> FloatArray:
@@ -314,10 +310,13 @@ class CountLikelihood:
         psi, delta = self.overdispersion(theta), law.repeat_share(self._of_law(theta))
         along_mean, along_excess = count_slopes(self.counts, mean, excess)
         slope = along_mean + psi * along_excess
-        along_psi, along_delta = psi * mean * along_excess, delta * along_excess
-        # The size of the negative binomial, mean / excess, moves with the mean too.
-        turn = _where_positive(along_delta, mean)
-        weight = _where_positive(1.0, mean * (1 + excess)) + turn**2
+        weight = _where_positive(1.0, mean * (1 + excess))
+        if self.repeats:
+            # The size of the negative binomial, mean / excess, moves with the mean too.
+            of_excess = law.excess_information(self._of_law(theta), mean)
+            of_excess[np.isnan(self.counts)] = 0.0
+            turn = _where_positive(delta, mean)
+            weight += turn**2 * of_excess
         weight[np.isnan(self.counts)] = 0.0
         size = len(theta) - law.size
         total, information = np.zeros(size), np.zeros((len(theta), len(theta)))
@@ -325,21 +324,20 @@ class CountLikelihood:
             total += jacobian @ slope[rows].ravel()
             information[:size, :size] += weighted_square(jacobian, weight[rows].ravel())
             if self.repeats:
-                both = (turn[rows] * along_psi[rows], turn[rows] * along_delta[rows])
+                turned = turn[rows] * of_excess[rows]
+                both = (psi * mean[rows] * turned, delta * turned)
                 information[:size, size:] -= law.crossed(jacobian, *both)
         information[size:, :size] = information[:size, size:].T
-        information[size:, size:] = self._law_information(theta, along_psi, along_delta)
-        state.score = np.concatenate([total, law.summed(along_psi, along_delta)])
+        if self.repeats:
+            of_law = law.products(of_excess, psi * mean, delta) + 1e-3 * np.eye(law.size)
+        else:
+            # The observed may be negative far from the top.
+            of_law = np.diag(np.maximum(np.abs(np.diag(self._law_curvature(theta))), 1e-3))
+        information[size:, size:] = of_law
+        of_scores = law.summed(psi * mean * along_excess, delta * along_excess)
+        state.score = np.concatenate([total, of_scores])
         state.information = information
         return state
-
-    def _law_information(self, theta, along_psi, along_delta) -> FloatArray:
-        """Information of the law's parameters that is never negative; (size, size)."""
-        if self.repeats:
-            products = self.law.products(np.ones((1, 1)), along_psi, along_delta)
-            return products + 1e-3 * np.eye(self.law.size)
-        # The observed may be negative far from the top.
-        return np.diag(np.maximum(np.abs(np.diag(self._law_curvature(theta))), 1e-3))
 
     def _blocks(self, theta: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """Slopes of the mean along each parameter, some months at a time; (k, months x units).
