@@ -375,7 +375,10 @@ def judge(
         typer.Option("--area-share", help="Share of area to flag; repeatable. [0.01 0.05 0.1]"),
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option("--baseline", metavar="FILE", help="A forecast to compare with.")
+        Path | None,
+        typer.Option(
+            "--baseline", metavar="FILE", help="As `hotspot forecast` saved it, to compare with."
+        ),
     ] = None,
     unlisted: Annotated[
         str, typer.Option("--unlisted", help="Places not in the file: refuse, or lowest.")

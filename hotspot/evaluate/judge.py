@@ -13,7 +13,7 @@ from scipy import stats
 from hotspot._checks import require_generator, require_level, require_share
 from hotspot._typing import FloatArray
 from hotspot.data.events import Events
-from hotspot.errors import ParameterError
+from hotspot.errors import GridMismatchError, ParameterError
 from hotspot.evaluate.calibration import interval_coverage
 from hotspot.evaluate.capture import capture_area
 from hotspot.evaluate.comparison import block_bootstrap_means
@@ -107,9 +107,10 @@ def judge_forecast(
     Raises
     ------
     ForecastError, GridMismatchError, RegionError, CoverageError, ResolutionError, LeakError
-        As :func:`hotspot.match_observed`; ForecastError also if `baseline` has no expected counts.
+        As :func:`hotspot.match_observed`; GridMismatchError also if `baseline` is of other places.
     ParameterError
-        If `area_shares` or `level` make no sense, or counts are not whole.
+        If `area_shares` or `level` make no sense, counts are not whole, or `baseline` has no
+        expected counts.
 
     Notes
     -----
@@ -183,7 +184,18 @@ def _rival(baseline, observed, matched, **options) -> xr.Dataset:
             "baseline must be a forecast of expected counts; this one is of kind "
             f"{baseline.attrs['submission_kind']!r}."
         )
+    names = [one["area"].to_numpy().tolist() for one in (matched, other) if "area" in one.coords]
+    if len(names) == 1 or (names and names[0] != names[1]) or not _same_land(matched, other):
+        raise GridMismatchError(
+            "baseline and forecast are of different places. Make both on the same cells or areas, "
+            "or judge each for itself."
+        )
     return other
+
+
+def _same_land(one: xr.Dataset, other: xr.Dataset) -> bool:
+    a, b = one["inside_area"].to_numpy(), other["inside_area"].to_numpy()
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-6)
 
 
 def ordered(matched: xr.Dataset) -> xr.Dataset:
@@ -355,7 +367,8 @@ def _row(score: _Score, matched, rival, *, counts, level, rng) -> dict[str, obje
     values = np.atleast_1d(np.asarray(score.values, float))
     known = values[~np.isnan(values)]
     if known.size == 0:
-        return {**row, **empty, "allowed": True, "note": "not defined: no events were recorded"}
+        why = "nothing was expected anywhere" if counts.any() else "no events were recorded"
+        return {**row, **empty, "allowed": True, "note": f"not defined: {why}"}
     lower, upper, note = _interval(
         score, known, matched, rival, counts=counts, level=level, rng=rng
     )

@@ -53,8 +53,8 @@ def match_observed(
     submitted : Dataset (time, y, x)
         As :func:`hotspot.read_forecast` gives it.
     observed : Events, or DataArray (time, y, x)
-        What was recorded, with its window; or counts on the very cells of the forecast, NaN
-        outside the region.
+        What was recorded, with its window; or counts on the very places of the forecast, NaN
+        outside the region. Each place then counts with its whole area.
     unlisted : {"refuse", "lowest"}
         What to make of places of the region that the file does not speak of: refuse them, or
         take them to be ranked below all others, and to expect 0 events. Where cells are only
@@ -176,13 +176,23 @@ def _on_given_counts(submitted: xr.Dataset, observed: xr.DataArray) -> xr.Datase
             f"observed must be Events or a DataArray of counts, got {type(observed).__name__}."
         )
     require_same_grid(submitted[primary_of(submitted)], observed)
-    counts = observed.transpose("time", "y", "x") if "time" in observed.dims else observed
-    matched = submitted.assign(observed_count=counts.reset_coords(drop=True).astype(float))
-    outside = (
-        matched["observed_count"].isnull().all("time") if "time" in counts.dims else counts.isnull()
-    )
-    area = xr.where(outside, 0.0, float(submitted.attrs.get("cell_size", 1.0)) ** 2)
-    return matched.assign_coords(inside_area=area.transpose("y", "x"))
+    counts = observed.reset_coords(drop=True).astype(float)
+    if "time" not in counts.dims:
+        counts = counts.expand_dims(time=submitted["time"])
+    counts = counts.transpose("time", "y", "x")
+    if submitted.attrs["places"] == "cells":
+        whole = np.full((1, 1), float(submitted.attrs["cell_size"]) ** 2)
+    elif CRS.from_wkt(submitted.attrs["crs"]).is_geographic:
+        raise RegionError("The areas are in degrees, which have no size: read them with to_crs.")
+    else:
+        whole = shapely.area(submitted["geometry"].to_numpy())[None]
+    inside = ~counts.isnull().all("time").to_numpy()
+    area = ("y", "x"), np.where(inside, whole, 0.0)
+    matched = submitted.drop_vars("geometry", errors="ignore")
+    if submitted.attrs["places"] == "areas":
+        matched = matched.assign_coords(whole_area=(("y", "x"), whole))
+    matched = matched.where(xr.DataArray(inside, dims=("y", "x")))
+    return matched.assign(observed_count=counts).assign_coords(inside_area=area)
 
 
 def _on_cells(submitted: xr.Dataset, events: Events) -> tuple[xr.Dataset, float]:

@@ -24,18 +24,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
+import shapely
 import xarray as xr
 from pyproj import CRS
 
 from hotspot._checks import local_timestamp
 from hotspot.errors import LeakError, ParameterError, RegionError
-from hotspot.forecast.submitted_columns import columns_by_meaning
-from hotspot.forecast.submitted_files import STATED, Rows, crs_named, file_hash, read_rows
+from hotspot.forecast.submitted_columns import columns_by_meaning, numbers
+from hotspot.forecast.submitted_files import Rows, crs_named, file_hash, read_rows
 from hotspot.forecast.submitted_periods import periods_of_rows
 from hotspot.forecast.submitted_places import (
     Areas,
@@ -176,9 +177,15 @@ def read_forecast(
         rows.table, meanings, given=(start, end), length=length, time_zone=zone
     )
     system = _system(rows, crs)
-    places, system = _places(
-        rows, meanings, system, to_crs=to_crs, cell_size=cell_size, anchor=anchor
-    )
+    if rows.geometry is None:
+        places = _lattice(rows, meanings, system, cell_size=cell_size, anchor=anchor)
+        if to_crs is not None:
+            raise RegionError("Centres of cells cannot be projected; to_crs is for outlines.")
+    else:
+        names = _names(rows, meanings, told="area" in told)
+        target = system if to_crs is None else crs_named(to_crs, what="to_crs")
+        places = _outlines(rows, names, system, to=target, cell_size=cell_size)
+        system = target
     dataset = labelled(
         rows.table, meanings, places, periods=periods, period=period, rate_per=rate_per
     )
@@ -220,69 +227,57 @@ def _system(rows: Rows, given: object) -> CRS:
     return system
 
 
-def _places(
-    rows: Rows, meanings: dict, system: CRS, *, to_crs: object, cell_size: float | None, anchor: str
-) -> tuple[Lattice | Areas, CRS]:
-    from hotspot.forecast.submitted_columns import numbers
-
-    if rows.geometry is None:
-        if not {"x", "y"} <= set(meanings):
-            raise ParameterError(
-                "The file says nowhere where its places are: give columns of centres with "
-                'columns={"x": ..., "y": ...}, or a file with outlines.'
-            )
-        if system.is_geographic:
-            raise RegionError(
-                "x and y are in degrees, in which no cell is square. Give outlines, or centres in "
-                "a projected system."
-            )
-        if to_crs is not None:
-            raise RegionError("Centres of cells cannot be projected; to_crs is for outlines.")
-        x, y = (numbers(rows.table[meanings[m]], meaning=m) for m in ("x", "y"))
-        stated = rows.pixel or rows.stated.get("cell_size")
-        size = cell_size if cell_size is not None else (float(stated) if stated else None)
-        if size is None and "flagged" in meanings and rows.table[meanings["flagged"]].nunique() < 2:
-            raise ParameterError(
-                "The file holds flagged cells only, from which their size cannot be told. Give it "
-                "with cell_size."
-            )
-        lattice = lattice_of_centres(x, y, cell_size=size)
-        half = lattice.size / 2 if anchor == "south-west" else 0.0
-        return (
-            Lattice(lattice.x + half, lattice.y + half, lattice.size, lattice.row, lattice.column),
-            system,
+def _lattice(
+    rows: Rows, meanings: dict, system: CRS, *, cell_size: float | None, anchor: str
+) -> Lattice:
+    """Cells from their centres."""
+    if not {"x", "y"} <= set(meanings):
+        raise ParameterError(
+            "The file says nowhere where its places are: give columns of centres with "
+            'columns={"x": ..., "y": ...}, or a file with outlines.'
         )
-    names = rows.table[meanings["area"]].astype(str).tolist() if "area" in meanings else None
-    areas = areas_of(rows.geometry, _unique_enough(names, rows.geometry))
-    outlines = areas.geometry
-    if to_crs is not None:
-        target = crs_named(to_crs, what="to_crs")
-        outlines, system = projected(outlines, system, target), target
-    lattice = None if system.is_geographic else lattice_of_squares(outlines, cell_size=cell_size)
+    if system.is_geographic:
+        raise RegionError(
+            "x and y are in degrees, in which no cell is square. Give outlines, or centres in a "
+            "projected system."
+        )
+    x, y = (numbers(rows.table[meanings[m]], meaning=m) for m in ("x", "y"))
+    stated = rows.pixel or rows.stated.get("cell_size")
+    size = cell_size if cell_size is not None else (float(stated) if stated else None)
+    if size is None and "flagged" in meanings and rows.table[meanings["flagged"]].nunique() < 2:
+        raise ParameterError(
+            "The file holds flagged cells only, from which their size cannot be told. Give it with "
+            "cell_size."
+        )
+    lattice = lattice_of_centres(x, y, cell_size=size)
+    half = lattice.size / 2 if anchor == "south-west" else 0.0
+    return replace(lattice, x=lattice.x + half, y=lattice.y + half)
+
+
+def _outlines(
+    rows: Rows, names: list[str] | None, system: CRS, *, to: CRS, cell_size: float | None
+) -> Lattice | Areas:
+    """Cells where all outlines are squares of one lattice in the system `to`, else areas."""
+    areas = areas_of(rows.geometry, names)
+    outlines = areas.geometry if to is system else projected(areas.geometry, system, to)
+    lattice = None if to.is_geographic else lattice_of_squares(outlines, cell_size=cell_size)
     if lattice is None:
-        return Areas(outlines, areas.names, areas.slot), system
-    return (
-        Lattice(
-            lattice.x, lattice.y, lattice.size, lattice.row[areas.slot], lattice.column[areas.slot]
-        ),
-        system,
-    )
+        return Areas(outlines, areas.names, areas.slot)
+    return replace(lattice, row=lattice.row[areas.slot], column=lattice.column[areas.slot])
 
 
-def _unique_enough(names: list[str] | None, geometry: np.ndarray) -> list[str] | None:
-    """Names that tell the outlines apart; a column that says the same of all is no name."""
-    import shapely
-
-    if names is None:
+def _names(rows: Rows, meanings: dict, *, told: bool) -> list[str] | None:
+    """The outlines' names. A column that was not told and does not tell them apart is none."""
+    if "area" not in meanings:
         return None
-    shapes = shapely.to_wkb(geometry)
-    return names if len(set(names)) >= len(set(shapes)) else None
+    names = rows.table[meanings["area"]].astype(str).tolist()
+    shapes = set(shapely.to_wkb(rows.geometry))
+    return names if told or len(set(names)) >= len(shapes) else None
 
 
 def _stated(rows: Rows, zone: str, **given: object) -> dict[str, str]:
     """What is known of how the forecast was made, as text."""
-    known = {name: rows.stated[name] for name in STATED if name in rows.stated}
-    known = {name: value[:200] for name, value in known.items() if name in ("model",)}
+    known = {"model": rows.stated["model"][:200]} if "model" in rows.stated else {}
     instants = {}
     for name in ("issued_at", "data_cutoff"):
         value = given[name] if given[name] is not None else rows.stated.get(name)

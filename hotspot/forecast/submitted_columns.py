@@ -70,7 +70,8 @@ def columns_by_meaning(
             f"The file says several things of each place: {', '.join(given)}. Say which to judge, "
             f'such as columns={{"{given[0]}": {found[given[0]]!r}}}.'
         )
-    if not given and not any(_distribution_of(meaning) for meaning in found):
+    spoken = "probability" in found or any(_distribution_of(meaning) for meaning in found)
+    if not given and not spoken:
         raise ParameterError(
             f"Which of the columns {_listed(names)} is the forecast, and what does it say? Tell it "
             'with columns={"score": NAME}, or expected_count, rate, rank (1 is the hottest) or '

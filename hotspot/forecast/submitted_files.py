@@ -180,6 +180,9 @@ def _with_own_centres(table: gpd.GeoDataFrame, attributes: Mapping[str, object])
     if {"crs", "cell_size"} <= set(stated) and {"x", "y"} <= set(columns.columns):
         return Rows(columns, crs=crs_named(stated["crs"], what="crs"), stated=stated)
     crs = None if table.crs is None else CRS.from_user_input(table.crs)
+    # GeoJSON is in degrees by definition, and often is not.
+    if crs is not None and crs.is_geographic and np.abs(table.total_bounds).max() > 360:
+        crs = None
     return Rows(columns, geometry=table.geometry.to_numpy(), crs=crs, stated=stated)
 
 

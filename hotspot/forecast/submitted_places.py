@@ -74,8 +74,7 @@ def lattice_of_centres(x: FloatArray, y: FloatArray, *, cell_size: float | None)
 
 
 def _spacing(x: FloatArray, y: FloatArray) -> float:
-    gaps = [np.diff(np.unique(values)) for values in (x, y)]
-    smallest = [gap.min() if gap.size else np.nan for gap in gaps]
+    smallest = [_smallest_gap(values) for values in (x, y)]
     if not np.isclose(*smallest, rtol=_OFF):
         raise ParameterError(
             "The cell size cannot be told from the centres: neighbours are "
@@ -92,6 +91,13 @@ def _spacing(x: FloatArray, y: FloatArray) -> float:
             f"it were {smallest[0]:g}. Give it with cell_size."
         )
     return float(min(smallest))
+
+
+def _smallest_gap(values: FloatArray) -> float:
+    """Between neighbours; a hair between centres of one column is none."""
+    gaps = np.diff(np.unique(values))
+    gaps = gaps[gaps > 1e-6 * np.ptp(values)]
+    return float(gaps.min()) if gaps.size else np.nan
 
 
 def lattice_of_squares(geometry: np.ndarray, *, cell_size: float | None) -> Lattice | None:

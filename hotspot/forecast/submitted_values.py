@@ -71,6 +71,9 @@ def labelled(
         variables["rate"] = (_DIMS, variables["rate"][1] * _per_period(rate_per, periods))
     elif rate_per is not None:
         raise ParameterError(f"rate_per={rate_per!r} was given, but no column is a rate.")
+    if set(variables) == {"probability"}:
+        variables["score"] = variables["probability"]
+        attributes["score_is"] = "the chance of at least one event"
     kind = _kind(variables)
     return xr.Dataset(variables, coords, {"submission_kind": kind, **attributes})
 

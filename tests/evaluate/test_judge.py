@@ -20,7 +20,7 @@ from hotspot import (
     read_forecast,
     save_forecast,
 )
-from hotspot.errors import ForecastError, ParameterError
+from hotspot.errors import ForecastError, GridMismatchError, ParameterError
 from tests.forecast.submissions import (
     COUNTS,
     PERIOD,
@@ -177,6 +177,68 @@ def test_the_baseline_may_be_another_file(tmp_path):
     ranks = read_forecast(csv(tmp_path / "c.csv", cells((2, 1, 1, 1))), **GRID)
     with pytest.raises(ParameterError, match="must be a forecast of expected counts"):
         judged(tmp_path, (4, 1, 2, 1), column="expected_count", baseline=ranks)
+
+
+def test_a_baseline_of_other_areas_is_refused(tmp_path):
+    """Areas are numbered along x, so that two files of as many areas look alike."""
+    whole = box(WEST, SOUTH, WEST + 200, SOUTH + 200)
+    lower = Polygon([(WEST, SOUTH), (WEST + 200, SOUTH), (WEST, SOUTH + 200)])
+    third = Polygon([(WEST, SOUTH), (WEST + 200, SOUTH), (WEST, SOUTH + 130)])
+    reads = []
+    for part in (lower, third):
+        table = gpd.GeoDataFrame(
+            {"expected_count": [3.0, 2.0], "name": ["a", "b"]},
+            geometry=[part, whole.difference(part)],
+            crs=27700,
+        )
+        table.to_parquet(tmp_path / "a.parquet")
+        reads.append(read_forecast(tmp_path / "a.parquet", **PERIOD))
+    mine, theirs = reads
+    counts = match_observed(mine, events())["observed_count"]
+    np.testing.assert_array_equal(counts.values, [[[5, 3]]])
+    judge_forecast(mine, events(), rng=rng(), baseline=mine, area_shares=[0.5])
+    renamed = mine.assign_coords(area=("x", np.array(["a", "c"], dtype=object)))
+    for other in (theirs, renamed):
+        with pytest.raises(GridMismatchError, match="of different places"):
+            judge_forecast(mine, events(), rng=rng(), baseline=other, area_shares=[0.5])
+
+
+def test_quantiles_without_a_mean_are_judged_as_intervals_alone(tmp_path):
+    """Counts 5, 1, 2, 0 against 1 to 4: two of four intervals hold."""
+    rows = [(x, y, 1, 4) for x, y, _ in cells((0, 0, 0, 0))]
+    path = csv(tmp_path / "a.csv", rows, columns="x,y,q0.1,q0.9")
+    table = judge_forecast(read_forecast(path, **GRID), events(), rng=rng(), area_shares=[0.25])
+    assert value(table, "interval_coverage_0.8") == 0.5
+    # Widths of 3, and 2 / 0.2 for each event beyond: one above, one below.
+    assert value(table, "interval_score_0.8") == pytest.approx(3 + (10 + 10) / 4)
+    assert "the places are in no order" in reason(table, "pai")
+    assert reason(table, "information_gain") == "quantiles without a mean: no expected counts"
+
+
+def test_a_forecast_of_nothing_anywhere_has_no_gain(tmp_path):
+    table = judged(tmp_path, (0, 0, 0, 0), column="expected_count")
+    row = table.set_index("score").loc["information_gain"]
+    assert np.isnan(row["value"])
+    assert row["note"] == "not defined: nothing was expected anywhere"
+    assert value(table, "pai", 0.25) == 1.0
+
+
+def test_chances_are_judged_by_their_squared_error(tmp_path):
+    table = judged(tmp_path, (0.9, 0.2, 0.4, 0.1), column="probability")
+    squared = np.mean([0.1**2, 0.8**2, 0.6**2, 0.1**2])
+    assert value(table, "brier_score") == pytest.approx(squared)
+    assert value(table, "pai", 0.25) == (5 / 8) / 0.25
+
+
+def test_counts_given_for_areas_weigh_them_by_their_area(tmp_path):
+    lower = Polygon([(WEST, SOUTH), (WEST + 200, SOUTH), (WEST, SOUTH + 100)])
+    upper = box(WEST, SOUTH, WEST + 200, SOUTH + 200).difference(lower)
+    table = gpd.GeoDataFrame({"flagged": [1, 0]}, geometry=[lower, upper], crs=27700)
+    table.assign(name=["a", "b"]).to_parquet(tmp_path / "a.parquet")
+    read = read_forecast(tmp_path / "a.parquet", **PERIOD)
+    counts = read["flagged"].copy(data=[[[1.0, 1.0]]])
+    judged = judge_forecast(read, counts, rng=rng())
+    assert value(judged, "pai", 0.25) == pytest.approx(0.5 / 0.25)
 
 
 def test_polygons_are_scored_as_polygons(tmp_path):

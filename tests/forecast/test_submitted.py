@@ -407,3 +407,32 @@ def test_hostile_names_are_carried_as_text(tmp_path):
     submitted = read_forecast(tmp_path / "a.parquet", **PERIOD)
     assert sorted(submitted["area"].values.tolist()) == sorted(names)
     assert json.loads(submitted.attrs["read_as"])["area"] == "name"
+
+
+def test_a_map_of_chances_is_a_ranking_with_chances(tmp_path):
+    path = csv(tmp_path / "a.csv", cells((0.9, 0.2, 0.4, 0.1)), columns="x,y,probability")
+    submitted = read_forecast(path, **GRID)
+    assert submitted.attrs["submission_kind"] == "ranking"
+    np.testing.assert_array_equal(submitted["score"], submitted["probability"])
+
+
+def test_geojson_that_is_not_in_degrees_is_asked_for_its_system(tmp_path):
+    path = tmp_path / "a.geojson"
+    squares(HOT).set_crs(4326, allow_override=True).to_file(path, driver="GeoJSON")
+    with pytest.raises(RegionError, match="does not say in which reference system"):
+        read_forecast(path, **PERIOD)
+    assert read_forecast(path, **GRID).attrs["cell_size"] == 100.0
+
+
+def test_names_that_were_told_must_tell_the_outlines_apart(tmp_path):
+    table = squares(HOT, half=40).assign(ward=["a", "a", "b", "c"])
+    table.to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ForecastError, match="Area 'a' has two different outlines"):
+        read_forecast(tmp_path / "a.parquet", columns={"area": "ward"}, **PERIOD)
+
+
+def test_a_hair_between_centres_of_one_column_is_no_cell(tmp_path):
+    rows = [(x + 1e-7 * i, y, v) for i, (x, y, v) in enumerate(cells(HOT))]
+    assert read_forecast(csv(tmp_path / "a.csv", rows), **GRID).attrs["cell_size"] == (
+        pytest.approx(100.0, abs=1e-5)
+    )
