@@ -33,6 +33,7 @@ _TABLES = (".csv",)
 _PARQUET = (".parquet", ".geoparquet")
 _RASTERS = (".tif", ".tiff")
 _VECTORS = (".geojson", ".json", ".gpkg", ".shp")
+_HEAD = 1_000_000  # characters of a GeoJSON in which what it states of itself must stand
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,7 @@ def _outlines(path: Path, suffix: str) -> Rows:
         table = gpd.read_parquet(path) if is_parquet else gpd.read_file(path)
         attributes = dict(table.attrs)
         if suffix in (".geojson", ".json"):
-            collection = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(collection, dict):
-                attributes = {"hotspot": collection.get("hotspot")}
+            attributes = {"hotspot": _head_of_geojson(path).get("hotspot")}
     except Exception as error:  # each of the readers raises its own
         raise FileFormatError(
             f"{path.name} cannot be read as {suffix[1:]} with outlines: {error}"
@@ -166,6 +165,17 @@ def _outlines(path: Path, suffix: str) -> Rows:
     if not isinstance(table, gpd.GeoDataFrame):
         raise FileFormatError(f"{path.name} holds no outlines.")
     return _with_own_centres(table, attributes)
+
+
+def _head_of_geojson(path: Path) -> dict[str, object]:
+    """Members of a collection before its features; those may be hundreds of megabytes."""
+    with path.open(encoding="utf-8") as file:
+        head, features, _ = file.read(_HEAD).partition('"features"')
+    try:
+        members = json.loads(head.rstrip().rstrip(",") + "}") if features else {}
+    except ValueError:
+        return {}
+    return members if isinstance(members, dict) else {}
 
 
 def _with_own_centres(table: gpd.GeoDataFrame, attributes: Mapping[str, object]) -> Rows:
@@ -195,7 +205,9 @@ def _raster(path: Path, told: Mapping[str, object]) -> Rows:
             if raster.width * raster.height * raster.count > 20 * MAX_CELLS:
                 raise GridError(f"{path.name} holds more than {20 * MAX_CELLS:,} values.")
             bands = _named_bands(raster, told)
-            values = {number: raster.read(number, masked=True) for number in bands}
+            # All at once: with bands interleaved by pixel, reading one would decode them all.
+            layers = raster.read(list(bands), masked=True)
+            values = dict(zip(bands, layers, strict=True))
             transform, crs = raster.transform, raster.crs
             stated = {name: raster.tags()[name] for name in STATED if name in raster.tags()}
     except RasterioError as error:

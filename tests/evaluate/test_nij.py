@@ -174,17 +174,17 @@ def test_all_broken_rules_are_named_at_once(tmp_path):
 
 
 def test_cells_trimmed_by_the_border_may_be_small(tmp_path):
-    """A region 10.2 cells wide: the last column is trimmed to a fifth, as the challenge's were."""
-    region = box(0, 0, (N + 0.2) * SIDE, N * SIDE)
+    """A region 10.1 cells wide: the last column is trimmed to a tenth, 60 feet across."""
+    region = box(0, 0, (N + 0.1) * SIDE, N * SIDE)
     shapes = [
-        box(i * SIDE, j * SIDE, min(i + 1, N + 0.2) * SIDE, (j + 1) * SIDE)
+        box(i * SIDE, j * SIDE, min(i + 1, N + 0.1) * SIDE, (j + 1) * SIDE)
         for j in range(N)
         for i in range(N + 1)
     ]
     submitted = outlined(tmp_path, shapes, [int(i < 22) for i in range(len(shapes))])
     assert submitted.attrs["places"] == "areas"
     found = score_by_nij_rules(submitted, calls([(0, 0), (5, 5)], region=region))
-    assert found["pai"].item() == pytest.approx(0.5 / (20.4 / 102), rel=1e-6)
+    assert found["pai"].item() == pytest.approx(0.5 / (20.2 / 101), rel=1e-6)
 
 
 def test_thin_or_uneven_outlines_are_refused(tmp_path):

@@ -146,6 +146,19 @@ def test_land_in_no_area_is_one_more_place(tmp_path):
     assert matched["area"].values.tolist() == ["a", "b", "(not in the file)"]
 
 
+def test_an_event_on_a_shared_border_counts_once_in_the_first_area(tmp_path):
+    middle = WEST + 100
+    halves = [box(WEST, SOUTH, middle, SOUTH + 200), box(middle, SOUTH, WEST + 200, SOUTH + 200)]
+    table = gpd.GeoDataFrame({"flagged": [0, 1]}, geometry=halves, crs=27700)
+    for names in (["a", "b"], ["b", "a"]):
+        table.assign(name=names).to_parquet(tmp_path / "a.parquet")
+        on_it = events(counts=(1,), centres=[(middle - 10, SOUTH + 60)])
+        read = read_forecast(tmp_path / "a.parquet", **PERIOD)
+        matched = match_observed(read, on_it)
+        assert matched["area"].values.tolist() == ["a", "b"]
+        np.testing.assert_array_equal(matched["observed_count"].values, [[[1, 0]]])
+
+
 def test_areas_that_overlap_are_refused(tmp_path):
     table = squares((1, 0, 0, 0), name="flagged", half=70).assign(name=list("abcd"))
     table.loc[0, "geometry"] = table.geometry[0].buffer(5)
