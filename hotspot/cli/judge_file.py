@@ -136,20 +136,28 @@ def _say(submitted: xr.Dataset, table: pd.DataFrame) -> None:
     of = f"{n} period{'s' * (n > 1)}, {attrs['n_events']} events"
     say(f"{submitted.attrs['source']}: {what}; {of}.")
     allowed = table[table["allowed"]]
+    notes = list(dict.fromkeys(allowed["note"]))
     rows = [
         (
             f"{row.score} at {row.area_share:.3g}" if row.area_share > 0 else row.score,
             f"{row.value:.4g}",
-            f"{row.lower:.4g} to {row.upper:.4g}" if math.isfinite(row.lower) else "",
-            row.note,
+            _range(row.lower, row.upper),
+            _range(row.ties_lowest, row.ties_highest) if row.ties_lowest < row.ties_highest else "",
+            f"[{notes.index(row.note) + 1}]",
         )
         for row in allowed.itertuples()
     ]
-    say_table(("score", "value", f"{attrs['level']:.0%} interval", "how"), rows)
+    say_table(("score", "value", f"{attrs['level']:.0%} interval", "over ties", "note"), rows)
+    for number, note in enumerate(notes, start=1):
+        say(f"  [{number}] {note}")
     for row in table[~table["allowed"]].itertuples():
         say(f"  no {row.score}: {row.note}")
     for remark in attrs["remarks"]:
         say(f"  {remark}")
+
+
+def _range(low: float, high: float) -> str:
+    return "" if math.isnan(low) else f"{low:.4g} to {high:.4g}"
 
 
 def _say_rules(rules: pd.DataFrame) -> None:

@@ -50,11 +50,12 @@ _NO_PARTS = "the places that the file does not list are one piece: hindsight cou
 
 
 class _Score(NamedTuple):
-    """A score by period with what is to be said of it, or the reason why there is none."""
+    """A score by period, or the reason why there is none."""
 
     name: str
     values: FloatArray | None = None
     area_share: float = np.nan
+    ties: tuple[float, float] = (np.nan, np.nan)
     note: str = ""
 
 
@@ -99,10 +100,11 @@ def judge_forecast(
     -------
     DataFrame
         One row a score (and share of area), with ``value``, the mean over periods (of the
-        calibration ratio, that of the totals);
-        ``lower``, ``upper``; ``n_periods`` that have a value; ``allowed``; and ``note``: how the
-        interval was made, why there is none, or why the score is not allowed. ``attrs`` hold
-        ``submission_kind``, ``places``, ``n_events``, and ``remarks``, sentences about the whole.
+        calibration ratio, that of the totals); ``lower``, ``upper``; ``n_periods`` that have a
+        value; ``ties_lowest`` and ``ties_highest``, what breaking ties could have made of it;
+        ``allowed``; and ``note``: how the interval was made, why there is none, or why the score
+        is not allowed. ``attrs`` hold ``submission_kind``, ``places``, ``n_events``, and
+        ``remarks``, sentences about the whole.
 
     Raises
     ------
@@ -241,26 +243,25 @@ def _ranking_scores(matched: xr.Dataset, area_shares: Sequence[float]) -> list[_
         values = values.transpose("area_share", "time").to_numpy()
         luck = _luck_of_ties(name, forecast, observed, area_shares)
         scores += [
-            _Score(name, one, share, note)
-            for share, one, note in zip(area_shares, values, luck, strict=True)
+            _Score(name, one, share, ties=ties)
+            for share, one, ties in zip(area_shares, values, luck, strict=True)
         ]
     area = capture_area(forecast, observed).to_numpy()
     return [*scores, _Score("capture_area", area)]
 
 
-def _luck_of_ties(name: str, forecast, observed, area_shares: Sequence[float]) -> list[str]:
-    """How far the order among tied places could have moved a score, in words; "" where not."""
+def _luck_of_ties(
+    name: str, forecast, observed, area_shares: Sequence[float]
+) -> list[tuple[float, float]]:
+    """The least and the most that an order among tied places could have made of a score."""
     if name == "pei":
-        return [""] * len(area_shares)
+        return [(np.nan, np.nan)] * len(area_shares)
     options = {"area_share": list(area_shares)}
     low, high = (
         _RANKED[name](forecast, observed, ties=ties, **options).mean("time").to_numpy()
         for ties in ("lowest", "highest")
     )
-    return [
-        f"ties at the cut could make it {a:.4g} to {b:.4g}; " if b - a > 1e-9 else ""
-        for a, b in zip(low, high, strict=True)
-    ]
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _flagged_scores(forecast: xr.Dataset, matched: xr.Dataset) -> list[_Score]:
@@ -361,7 +362,8 @@ def _coverages(matched: xr.Dataset) -> list[_Score]:
 
 def _row(score: _Score, matched, rival, *, counts, level, rng) -> dict[str, object]:
     row = {"score": score.name, "area_share": score.area_share}
-    empty = {"value": np.nan, "lower": np.nan, "upper": np.nan, "n_periods": 0}
+    ties = dict(zip(("ties_lowest", "ties_highest"), score.ties, strict=True))
+    empty = dict.fromkeys(("value", "lower", "upper"), np.nan) | {"n_periods": 0, **ties}
     if score.values is None:
         return {**row, **empty, "allowed": False, "note": score.note}
     values = np.atleast_1d(np.asarray(score.values, float))
@@ -372,12 +374,11 @@ def _row(score: _Score, matched, rival, *, counts, level, rng) -> dict[str, obje
     lower, upper, note = _interval(
         score, known, matched, rival, counts=counts, level=level, rng=rng
     )
-    note = score.note + note
     if np.isneginf(known).any():
         note = "events fell in places where the forecast expects none; " + note
     return {
         **row, "value": float(known.mean()), "lower": lower, "upper": upper,
-        "n_periods": int(known.size), "allowed": True, "note": note,
+        "n_periods": int(known.size), **ties, "allowed": True, "note": note,
     }  # fmt: skip
 
 

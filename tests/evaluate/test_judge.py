@@ -136,8 +136,8 @@ def test_ties_are_flagged_in_part(tmp_path):
     table = judged(tmp_path, (1, 1, 1, 1), column="score")
     assert value(table, "hit_rate", 0.25) == 0.25
     assert value(table, "pai", 0.5) == 1.0
-    note = table[(table["score"] == "hit_rate") & (table["area_share"] == 0.25)]["note"].item()
-    assert note.startswith("ties at the cut could make it 0 to 0.625; ")
+    row = table[(table["score"] == "hit_rate") & (table["area_share"] == 0.25)].iloc[0]
+    assert (row["ties_lowest"], row["ties_highest"]) == (0, 5 / 8)
 
 
 def test_one_event_and_none(tmp_path):
