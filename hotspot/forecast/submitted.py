@@ -34,7 +34,7 @@ import xarray as xr
 from pyproj import CRS
 
 from hotspot._checks import local_timestamp
-from hotspot.errors import LeakError, ParameterError, RegionError
+from hotspot.errors import FileFormatError, LeakError, ParameterError, RegionError
 from hotspot.forecast.submitted_columns import columns_by_meaning, numbers
 from hotspot.forecast.submitted_files import Rows, crs_named, file_hash, read_rows
 from hotspot.forecast.submitted_periods import periods_of_rows
@@ -242,8 +242,7 @@ def _lattice(
             "projected system."
         )
     x, y = (numbers(rows.table[meanings[m]], meaning=m) for m in ("x", "y"))
-    stated = rows.pixel or rows.stated.get("cell_size")
-    size = cell_size if cell_size is not None else (float(stated) if stated else None)
+    size = _stated_size(rows) if cell_size is None else cell_size
     if size is None and "flagged" in meanings and rows.table[meanings["flagged"]].nunique() < 2:
         raise ParameterError(
             "The file holds flagged cells only, from which their size cannot be told. Give it with "
@@ -252,6 +251,17 @@ def _lattice(
     lattice = lattice_of_centres(x, y, cell_size=size)
     half = lattice.size / 2 if anchor == "south-west" else 0.0
     return replace(lattice, x=lattice.x + half, y=lattice.y + half)
+
+
+def _stated_size(rows: Rows) -> float | None:
+    """The side of the cells, as the file has or states it."""
+    stated = rows.stated.get("cell_size")
+    if rows.pixel is not None or stated is None:
+        return rows.pixel
+    try:
+        return float(stated)
+    except ValueError:
+        raise FileFormatError(f"The file states a cell_size of {stated[:40]!r}.") from None
 
 
 def _outlines(

@@ -89,7 +89,11 @@ def _found(names: Sequence[object], told: dict[str, object]) -> dict[str, object
         whole = _QUANTILE.fullmatch(lower) or _MEMBER.fullmatch(lower)
         if whole and not primary_told and name not in taken:
             prefix = "q" if _QUANTILE.fullmatch(lower) else "member_"
-            found.setdefault(f"{prefix}{float(whole.group(1)):g}", name)
+            meaning = f"{prefix}{float(whole.group(1)):g}"
+            if found.setdefault(meaning, name) != name:
+                raise ParameterError(
+                    f"Columns {found[meaning]!r} and {name!r} both say {meaning!r}. Keep one."
+                )
     by_lower = {str(name).strip().lower(): name for name in reversed(list(names))}
     for meaning, aliases in _ALIASES.items():
         if meaning in found or (primary_told and meaning in (*PRIMARY, "count_variance")):

@@ -126,10 +126,12 @@ def _csv(path: Path) -> Rows:
     """All as text. Rows longer or shorter than the header would move values to other columns."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *lines = csv.reader(file, strict=True)
+            lines = [line for line in csv.reader(file, strict=True) if line]
     except (ValueError, csv.Error) as error:
         raise FileFormatError(f"{path.name} cannot be read as CSV in UTF-8: {error}") from error
-    lines = [line for line in lines if line]
+    if not lines:
+        raise FileFormatError(f"{path.name} is empty.")
+    header, *lines = lines
     wrong = [i for i, line in enumerate(lines, start=1) if len(line) != len(header)]
     if wrong:
         raise FileFormatError(

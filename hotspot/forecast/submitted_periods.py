@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -96,6 +98,12 @@ def _instants(column: pd.Series, time_zone: str) -> tuple[list[pd.Timestamp], In
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         raise FileFormatError(f"Column {column.name!r} holds no time in row {row + 1}.")
+    for value in distinct:
+        # "14:00" would be taken for an hour of the day on which this is run.
+        if isinstance(value, str) and not re.search(r"\d{4}", value):
+            raise DateError(
+                f'{value[:40]!r} is not a date with its year; write it like "2019-01-31".'
+            )
     instants = [local_timestamp(_plain(value), time_zone) for value in distinct]
     order = sorted(set(instants))
     place = np.array([order.index(one) for one in instants])

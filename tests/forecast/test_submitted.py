@@ -310,7 +310,9 @@ def test_an_empty_cell_is_silence_not_zero(tmp_path):
     assert np.isnan(read_forecast(path, **GRID)["expected_count"].values[0, 0]).all()
 
 
-@pytest.mark.parametrize("content", ["", "x,y,score\n"], ids=["no byte", "no row"])
+@pytest.mark.parametrize(
+    "content", ["", "\ufeff\n", "x,y,score\n"], ids=["no byte", "no line", "no row"]
+)
 def test_an_empty_file_is_refused(tmp_path, content):
     path = tmp_path / "a.csv"
     path.write_text(content)
@@ -397,6 +399,12 @@ def test_periods_come_from_columns_and_their_ends_are_asked_for(tmp_path):
     late = csv(tmp_path / "b.csv", [(*row, "soon") for row in cells(HOT)], columns="x,y,score,time")
     with pytest.raises(DateError, match="'soon' is not a date"):
         read_forecast(late, crs=27700, length="month")
+    # pandas would take an hour for one of today.
+    hour = csv(
+        tmp_path / "c.csv", [(*row, "14:00") for row in cells(HOT)], columns="x,y,score,time"
+    )
+    with pytest.raises(DateError, match="'14:00' is not a date with its year"):
+        read_forecast(hour, crs=27700, length="1h")
 
 
 def test_hostile_names_are_carried_as_text(tmp_path):
@@ -436,3 +444,29 @@ def test_a_hair_between_centres_of_one_column_is_no_cell(tmp_path):
     assert read_forecast(csv(tmp_path / "a.csv", rows), **GRID).attrs["cell_size"] == (
         pytest.approx(100.0, abs=1e-5)
     )
+
+
+def test_two_columns_for_one_quantile_are_refused(tmp_path):
+    rows = [(x, y, 1, 2) for x, y in CENTRES]
+    path = csv(tmp_path / "a.csv", rows, columns="x,y,q.95,q0.950")
+    with pytest.raises(ParameterError, match=r"'q\.95' and 'q0\.950' both say 'q0\.95'"):
+        read_forecast(path, **GRID)
+
+
+@pytest.mark.parametrize(
+    ("stated", "error", "match"),
+    [
+        ({"crs": "nonsense"}, RegionError, "is no reference system"),
+        ({"cell_size": "wide"}, FileFormatError, "states a cell_size of 'wide'"),
+        ({"time_zone": "Moon/Base"}, UnknownNameError, "is not a time zone"),
+        ({"data_cutoff": "never"}, DateError, "'never' is not a date"),
+    ],
+    ids=["crs", "cell size", "time zone", "cut-off"],
+)
+def test_nonsense_that_a_file_states_of_itself_is_refused(tmp_path, stated, error, match):
+    table = squares(HOT, crs=4326).assign(x=[x for x, _ in CENTRES], y=[y for _, y in CENTRES])
+    stated = {"crs": "EPSG:27700", "cell_size": 100, **stated}
+    collection = {"hotspot": stated, **json.loads(table.to_json())}
+    (tmp_path / "a.geojson").write_text(json.dumps(collection))
+    with pytest.raises(error, match=match):
+        read_forecast(tmp_path / "a.geojson", **PERIOD)
