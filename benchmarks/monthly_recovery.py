@@ -50,6 +50,7 @@ def main() -> None:
         own_lags=GeometricLags(2, 0.3),
         near_lags=GeometricLags(2, 0.3),
         decay=GaussianShape(350.0),
+        repeats=False,  # the records are made without
         window=None,
     )
     start, inside, told, failed = time.perf_counter(), [], {}, 0

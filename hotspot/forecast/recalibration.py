@@ -201,10 +201,9 @@ def recorded_before(result: xr.Dataset, cutoff: pd.Timestamp | str) -> xr.Datase
         raise ParameterError(f"cutoff must carry a time zone, got {cutoff}.")
     begun = pd.to_datetime(result["data_cutoff"].to_numpy(), utc=True) < cutoff
     kept = result.isel(fold=np.flatnonzero(begun))
-    known = xr.DataArray(
-        fold_ends(kept, str(result.attrs["time_zone"])) <= cutoff.tz_convert("UTC"),
-        dims=("fold", "step"),
-    )
+    ends = fold_ends(kept, str(result.attrs["time_zone"]))
+    in_time = np.array([end <= cutoff for end in ends.ravel()], bool).reshape(ends.shape)
+    known = xr.DataArray(in_time, dims=("fold", "step"))
     observed = [name for name in ("observed_count", "area_observed_count") if name in kept]
     return kept.assign({name: kept[name].where(known) for name in observed})
 

@@ -238,3 +238,12 @@ def test_a_level_that_cannot_adapt_is_refused():
         recalibrate(forecast, earlier_of(forecast, np.full((8, 1, 2), 3.0)), adapt=2.0)
     plain = recalibrate(forecast, earlier_of(forecast, np.full((8, 1, 2), 3.0)))
     assert "shares" not in json.loads(plain.attrs["recalibration"])["steps"][0]
+
+
+def test_before_the_first_fold_there_is_nothing_to_learn_from():
+    forecast = forecast_of()
+    earlier = earlier_of(forecast, np.full((8, 1, 2), 3.0))
+    none = recorded_before(earlier, "2010-01-01T00:00+00:00")
+    assert none["area_observed_count"].shape == (0, 1, 2)
+    with pytest.raises(TooFewEventsError, match="0 earlier folds"):
+        recalibrate(forecast, none)
