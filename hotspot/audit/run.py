@@ -237,8 +237,10 @@ class _Made:
             return lambda: function(*arguments, rng=child, **more)
 
         yield step(precision_of_flags, self.flags, self.observed, self.area, **given)
-        yield step(skill_over_baselines, self.backtest, model=plan.model,
-                   baselines=plan.baselines, area_share=plan.area_share, level=plan.level)  # fmt: skip
+        yield step(
+            skill_over_baselines, self.backtest, model=plan.model, baselines=plan.baselines,
+            area_share=plan.area_share, level=plan.level,
+        )  # fmt: skip
         for division in self.divisions.values():
             yield step(exposure_disparity, self.flags, division, **given)
             yield step(flag_share_against_records, self.flags, self.observed, division, **given)

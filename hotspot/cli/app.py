@@ -426,6 +426,49 @@ def judge(
     )
 
 
+@app.command(short_help="Audit who bears a forecast, by a plan written before.")
+def audit(
+    study: Annotated[Path, typer.Argument(help="The study whose backtest is audited.")],
+    *,
+    plan: Annotated[
+        Path, typer.Option("--plan", metavar="FILE", help="What to audit; audit.example.toml.")
+    ],
+    backtest: Annotated[
+        Path | None,
+        typer.Option("--backtest", metavar="PATH", help="backtest.nc or store of the study."),
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Leave out the audits that fit the model anew.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where results go.")] = Path(
+        "results/audit"
+    ),
+    quiet: Quiet = False,
+) -> None:
+    """Audit a backtest: who lives under the flags, how often they are wrong, what they rest on.
+
+    \b
+        hotspot backtest study.toml
+        hotspot audit study.toml --plan audit.toml
+
+    The plan says which share of the land is flagged, which groups of residents are compared and
+    what is assumed of reporting; write and publish it before scores are seen. Groups attach to
+    areas, never to persons. What cannot be computed says why.
+
+    \b
+    Writes to FOLDER:
+        audit.json         every result: value, interval, status, what it means
+        audit.txt          the same in plain English
+
+    Exit code 3 if an audit fails, 0 if none does.
+    """
+    from hotspot.cli.audit import run_audit_of
+
+    chosen = study_from(study)
+    code = run_audit_of(chosen, plan, out, backtest=backtest, fast=fast, quiet=quiet)
+    raise typer.Exit(code)
+
+
 def main() -> None:
     """Run the command line; the entry point of ``hotspot``."""
     app()

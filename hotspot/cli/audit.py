@@ -56,9 +56,8 @@ def run_audit_of(
     say(f"Audit of {asked.plan.model!r} over {told['windows']} windows:")
     say(str(audit))
     say("  Recorded offences are what was reported or found, not all that happened.")
-    say(
-        f"  Plan {plan_path.name}, SHA-256 {told['plan_sha256'][:16]}...: publish it before scoring."
-    )
+    digest = told["plan_sha256"][:16]
+    say(f"  Plan {plan_path.name}, SHA-256 {digest}...: publish it before scores are seen.")
     say(f"Written to {relative(folder)}.")
     return EXIT[worst(audit.results)]
 
