@@ -52,6 +52,8 @@ _names = {
     "models.log_linear": ["LogLinear"],
     "models.endemic_epidemic.model": ["EndemicEpidemic"],
     "models.endemic_epidemic.fitted": ["FittedEndemicEpidemic"],
+    "models.boosted.model": ["Boosted"],
+    "models.boosted.fitted": ["FittedBoosted"],
     "models.endemic_epidemic.areas": ["EndemicEpidemicAreas", "calendar_table"],
     "models.endemic_epidemic.areas_fitted": ["FittedEndemicEpidemicAreas"],
     "models.endemic_epidemic.month_lags": ["FreeLags", "GeometricLags", "PoissonLags"],

@@ -126,6 +126,10 @@ class WorkerError(HotspotError, RuntimeError):
     """There are no workers, or they died over the same forecast again and again."""
 
 
+class MissingPackageError(HotspotError, ImportError):
+    """A package that only some parts need is not installed; the message says which extra has it."""
+
+
 class HotspotWarning(UserWarning):
     """Base of every warning; silence one class with :func:`warnings.filterwarnings`."""
 

@@ -16,6 +16,7 @@ MODEL_KINDS = (
     "Stacked",
     "SeasonalPoisson",
     "EndemicEpidemic",
+    "Boosted",
     "SelfExciting",
 )
 PART_KINDS = (

@@ -181,7 +181,9 @@ def settled_structure(
     structure: Structure, likelihood: CountLikelihood, maximum: Maximum
 ) -> tuple[Structure, str] | None:
     """The structure with the least settled shape held where it is; None if all are settled."""
-    errors = np.sqrt(np.diag(np.linalg.inv(maximum.observed)))
+    variance = np.diag(np.linalg.inv(maximum.observed))
+    # No variance is negative but that of a flat direction, whose estimate could be anything.
+    errors = np.sqrt(np.where(variance > 0, variance, np.inf))
     of_law = dict(zip(likelihood.names, errors, strict=True))
     for name in _LAW:
         if of_law.get(_LAW[name][0], 0.0) > _UNSETTLED:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _FURTHEST = 12  # months ahead
 _STEP = 1e-4
+_NONE = np.ones((1, 1))  # no correction
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,39 +164,22 @@ class FittedEndemicEpidemic:
         ParameterError
             If one lies more than 12 months after the last month counted.
         """
-        ahead = self._months_ahead(periods)
+        ahead = self.months_ahead(periods)
         means, _ = self.present.run(self._known, int(ahead.max()) + 1)
-        return self._labelled(means[ahead], periods)
+        return self.labelled(means[ahead], periods)
 
     def background_count(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """The part of the expected count that is not owed to recent months; (time, y, x)."""
-        ahead = self._months_ahead(periods)
+        ahead = self.months_ahead(periods)
         _, endemic = self.present.run(self._known, int(ahead.max()) + 1)
-        return self._labelled(endemic[ahead], periods)
+        return self.labelled(endemic[ahead], periods)
 
     def count_variance(self, periods: pd.IntervalIndex) -> xr.DataArray:
         """Predictive variance of each count: chance, parameters, level, months between.
 
         Parameters enter by their first derivatives; see :meth:`simulate_counts` for all of it.
         """
-        ahead = self._months_ahead(periods)
-        known, furthest = self._known, int(ahead.max()) + 1
-        mean, _ = self.present.run(known, furthest)
-        slopes = []
-        for k in range(self.theta.size):
-            aside = _STEP * (np.arange(self.theta.size) == k)
-            low, high = (
-                self.present.run(self.present.parameters(self.theta + sign * aside), furthest)[0]
-                for sign in (-1, 1)
-            )
-            slopes.append((high - low) / (2 * _STEP))
-        slopes = np.array(slopes)
-        uncertain = np.einsum("khu,kl,lhu->hu", slopes, self.covariance, slopes, optimize=True)
-        chance = (1 + known.repeats) * mean
-        uncertain += self.present.carried_variance(known, chance + known.overdispersion * mean**2)
-        square = (mean**2 + uncertain) * self._shared_level(furthest)[:, None]
-        own = self._own_overdispersion(known)
-        return self._labelled((chance + (1 + own) * square - mean**2)[ahead], periods)
+        return self.corrected_variance(periods, _NONE)
 
     def simulate_counts(
         self, periods: pd.IntervalIndex, *, size: int, rng: np.random.Generator
@@ -210,15 +194,62 @@ class FittedEndemicEpidemic:
         LeakError, ResolutionError, ParameterError
             As :meth:`expected_count`; or if `size` is below 1.
         """
-        ahead = self._months_ahead(periods)
+        return self.corrected_futures(periods, _NONE, size=size, rng=rng)
+
+    def corrected_variance(self, periods: pd.IntervalIndex, factor: FloatArray) -> xr.DataArray:
+        """Variance of counts whose means are multiplied by `factor`; see `corrected_futures`."""
+        ahead = self.months_ahead(periods)
+        known, furthest = self._known, int(ahead.max()) + 1
+        factor = np.broadcast_to(factor, (_FURTHEST, self.present.recent.shape[1]))[:furthest]
+        mean, _ = self.present.run(known, furthest)
+        slopes = []
+        for k in range(self.theta.size):
+            aside = _STEP * (np.arange(self.theta.size) == k)
+            low, high = (
+                self.present.run(self.present.parameters(self.theta + sign * aside), furthest)[0]
+                for sign in (-1, 1)
+            )
+            slopes.append((high - low) / (2 * _STEP))
+        slopes = np.array(slopes)
+        uncertain = np.einsum("khu,kl,lhu->hu", slopes, self.covariance, slopes, optimize=True)
+        chance = (1 + known.repeats) * mean
+        heard = chance / factor + known.overdispersion * mean**2
+        uncertain += self.present.carried_variance(known, heard)
+        square = (mean**2 + uncertain) * self._shared_level(furthest)[:, None]
+        beyond = (1 + self._own_overdispersion(known)) * square - mean**2
+        return self.labelled((factor * chance + factor**2 * beyond)[ahead], periods)
+
+    def corrected_futures(
+        self,
+        periods: pd.IntervalIndex,
+        factor: FloatArray,
+        *,
+        size: int,
+        rng: np.random.Generator,
+    ) -> xr.DataArray:
+        """Futures in which every mean is multiplied by `factor`; as :meth:`simulate_counts`.
+
+        Later months hear of a count divided by it, as of one that the model itself expects, so that
+        the means of all months are those of `expected_count` times `factor`.
+
+        Parameters
+        ----------
+        periods : IntervalIndex
+        factor : array that broadcasts to (12, units)
+            Of each month ahead and cell inside the region, above 0.
+        size : int
+        rng : numpy.random.Generator
+        """
+        ahead = self.months_ahead(periods)
         if size < 1:
             raise ParameterError(f"size must be at least 1, got {size}.")
         furthest, cells = int(ahead.max()) + 1, self.present.spread.cells
+        factor = np.broadcast_to(factor, (_FURTHEST, cells.size))
         out = np.full((size, len(periods), self.grid.inside.size), np.nan, np.float32)
         root = _root(self.covariance)
         for member in range(size):
             theta = self._drawn(root, rng)
-            drawn = self._future(self.present.parameters(theta), furthest, rng)
+            drawn = self._future(self.present.parameters(theta), furthest, factor, rng)
             out[member][:, cells] = drawn[ahead]
         out = out.reshape(size, len(periods), *self.grid.shape)
         coords = {"member": np.arange(size), **self._coords(periods)}
@@ -265,10 +296,14 @@ class FittedEndemicEpidemic:
                 return theta
 
     def _future(
-        self, parameters: Parameters, furthest: int, rng: np.random.Generator
+        self,
+        parameters: Parameters,
+        furthest: int,
+        factor: FloatArray,
+        rng: np.random.Generator,
     ) -> FloatArray:
-        """One future, (months, units): counts around means that levels move."""
-        levels = self._level_paths(furthest, rng)
+        """One future, (months, units): counts around means that levels and `factor` move."""
+        levels = self._level_paths(furthest, rng) * factor[:furthest]
         drawn = np.empty((furthest, self.present.recent.shape[1]))
         psi, delta = self._own_overdispersion(parameters), parameters.repeats
 
@@ -301,7 +336,8 @@ class FittedEndemicEpidemic:
         lead = np.minimum(np.arange(furthest), self.level.region.size - 1)
         return (1 + self.level.region[lead]) * np.prod(1 + self.level.squares[:, lead], axis=0)
 
-    def _months_ahead(self, periods: pd.IntervalIndex) -> np.ndarray:
+    def months_ahead(self, periods: pd.IntervalIndex) -> np.ndarray:
+        """How many months each period lies ahead, from 0; raises as :meth:`expected_count`."""
         if periods.left.min() < self.data_cutoff:
             raise LeakError(
                 f"The first period begins {periods.left.min()}, before the data cut-off "
@@ -318,7 +354,8 @@ class FittedEndemicEpidemic:
             )
         return ahead
 
-    def _labelled(self, of_units: FloatArray, periods: pd.IntervalIndex) -> xr.DataArray:
+    def labelled(self, of_units: FloatArray, periods: pd.IntervalIndex) -> xr.DataArray:
+        """Values (periods, units) laid on the grid; (time, y, x), NaN outside the region."""
         values = np.full((len(periods), self.grid.inside.size), np.nan)
         values[:, self.present.spread.cells] = of_units
         values = values.reshape(len(periods), *self.grid.shape)

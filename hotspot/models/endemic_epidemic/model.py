@@ -185,7 +185,18 @@ class EndemicEpidemic:
             If the list of map points changed in the record; months before it are left out.
         """
         data = arrange_grid(self, events, grid, end)
-        found = self._climbed(data, data.rows)
+        return self.fitted_to(data, self.climbed(data, data.rows), events, grid, end=end)
+
+    def fitted_to(
+        self,
+        data: GridData,
+        found: Climbed,
+        events: Events,
+        grid: Grid,
+        *,
+        end: pd.Timestamp | None = None,
+    ) -> FittedEndemicEpidemic:
+        """The fit that a climb over arranged months ended in; raises as :meth:`fit`."""
         fitted = fitted_from(data, found, events, grid, cutoff_of(events, end))
         if fitted.branching_ratio >= 1:
             raise ExplosiveError(
@@ -227,16 +238,17 @@ class EndemicEpidemic:
                     f"Under a year can be explained before {cutoff:%Y-%m-%d}; there is no fit."
                 )
             if refit not in found:
-                found[refit] = self._climbed(data, rows)
+                found[refit] = self.climbed(data, rows)
             ended = found[refit]
             mean = data.likelihood(np.array([row]), ended.structure).mean(ended.maximum.theta)[0]
             rate = np.zeros(grid.inside.size)
-            rate[data.past.cells] = mean / _days_after(cutoff, events.time_zone)
+            rate[data.past.cells] = mean / days_after(cutoff, events.time_zone)
             return rate.reshape(grid.shape), np.zeros(grid.shape)
 
         return rate_before
 
-    def _climbed(self, data: GridData, rows: IntArray) -> Climbed:
+    def climbed(self, data: GridData, rows: IntArray) -> Climbed:
+        """The likeliest parameters for some months of the record; raises as :meth:`fit`."""
         structure = Structure(
             self.half_life,
             self.own_lags,
@@ -254,8 +266,8 @@ class EndemicEpidemic:
         )
 
 
-def _days_after(cutoff: pd.Timestamp, time_zone: str) -> float:
-    """Length of the local month that holds a cut-off; days."""
+def days_after(cutoff: pd.Timestamp, time_zone: str) -> float:
+    """Length of the local month that begins at or holds a cut-off; days."""
     first = cutoff.tz_convert(time_zone).tz_localize(None).normalize().replace(day=1)
     months = pd.DatetimeIndex([first, first + pd.DateOffset(months=1)]).tz_localize(time_zone)
     return float((months[1] - months[0]) / pd.Timedelta(days=1))

@@ -1,0 +1,1 @@
+"""A learner over the monthly self-exciting model."""
