@@ -12,6 +12,7 @@ import xarray as xr
 
 from hotspot._typing import FloatArray
 from hotspot.grid.cells import Grid
+from hotspot.guards.scope import NOT_SAID, Scope
 from hotspot.models.boosted.correction import Correction, Learned
 from hotspot.models.endemic_epidemic.fitted import FittedEndemicEpidemic
 
@@ -30,6 +31,8 @@ class FittedBoosted:
         The base alone, fitted to the same months.
     correction : Correction
         Of the month that follows: a ``factor`` by cell.
+    scope : Scope
+        Offences it was fitted to, and what guards remarked or let pass.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class FittedBoosted:
     model: Boosted
     base: FittedEndemicEpidemic
     correction: Correction
+    scope: Scope = NOT_SAID
 
     name = "Boosted"
     interval_kind = (

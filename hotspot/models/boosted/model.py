@@ -14,6 +14,7 @@ from hotspot.grid.cells import Grid
 from hotspot.models.boosted.correction import learned, require_enough
 from hotspot.models.boosted.fitted import FittedBoosted
 from hotspot.models.boosted.learner import Trees, require_scikit_learn
+from hotspot.models.door import guarded
 from hotspot.models.endemic_epidemic.grid_data import arrange_grid
 from hotspot.models.endemic_epidemic.model import EndemicEpidemic, days_after
 from hotspot.models.level import RateBefore
@@ -112,6 +113,7 @@ class Boosted:
             self.rounds, self.learning_rate, self.leaves, self.fewest_rows, self.prior_events
         )
 
+    @guarded
     def fit(self, events: Events, grid: Grid, *, end: pd.Timestamp | None = None) -> FittedBoosted:
         """Fit the base to the whole months before `end`, then learn how it errs in them.
 
@@ -135,6 +137,8 @@ class Boosted:
         TooFewEventsError
             If the base cannot be fitted, fewer than 6 months or twice `held_out` can be explained,
             or they hold fewer than 1,000 offences.
+        RefusedError
+            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
         GridMismatchError, ConvergenceError, ExplosiveError
             As :meth:`EndemicEpidemic.fit`.
         """
@@ -142,7 +146,7 @@ class Boosted:
         data = arrange_grid(self.base, events, grid, end)
         require_enough(self, data, data.rows)
         found = self.base.climbed(data, data.rows)
-        base = self.base.fitted_to(data, found, events, grid, end=end)
+        base = self.base.fitted_to(data, found, events=events, grid=grid, end=end)
         correction = learned(self, data, found, data.rows)
         return FittedBoosted(self, base, correction.at(np.array([len(data.past.months)])))
 

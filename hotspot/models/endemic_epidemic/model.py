@@ -185,15 +185,16 @@ class EndemicEpidemic:
             If the list of map points changed in the record; months before it are left out.
         """
         data = arrange_grid(self, events, grid, end)
-        return self.fitted_to(data, self.climbed(data, data.rows), events, grid, end=end)
+        found = self.climbed(data, data.rows)
+        return self.fitted_to(data, found, events=events, grid=grid, end=end)
 
     def fitted_to(
         self,
         data: GridData,
         found: Climbed,
+        *,
         events: Events,
         grid: Grid,
-        *,
         end: pd.Timestamp | None = None,
     ) -> FittedEndemicEpidemic:
         """The fit that a climb over arranged months ended in; raises as :meth:`fit`."""
