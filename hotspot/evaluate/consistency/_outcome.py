@@ -125,7 +125,7 @@ def laid_out(
 
     names = ("statistic", "at_least", "at_most", "p_value", "n_events", "n_expected", "n_floored")
     variables = {name: laid([getattr(one, name) for one in outcomes]) for name in names}
-    variables["status"] = laid(np.array([one.status for one in outcomes], dtype=object))
+    variables["status"] = laid([one.status for one in outcomes])
     variables["distribution"] = laid([one.distribution for one in outcomes], "level")
     drawn = [one.simulated.size for one in outcomes if one.simulated is not None]
     if drawn:

@@ -127,20 +127,20 @@ def number_outcome(one: OneMap, variance: float | None = None) -> Outcome:
         return found
     n, mean = found.n_events, found.n_expected
     if variance is None:
-        law = stats.poisson(mean)
+        law, given = stats.poisson, (mean,)
     elif variance > mean > 0:
-        law = stats.nbinom(mean**2 / (variance - mean), mean / variance)
+        law, given = stats.nbinom, (mean**2 / (variance - mean), mean / variance)
     else:
         raise ParameterError(
             f"variance must exceed the number expected, {mean:g}, and that 0; got {variance:g}. "
             'Where it does not, the total varies no more than distribution="poisson" has it.'
         )
-    at_least, at_most = float(law.sf(n - 1)), float(law.cdf(n))
+    at_least, at_most = float(law.sf(n - 1, *given)), float(law.cdf(n, *given))
     return replace(
         found,
         statistic=n,
         at_least=at_least,
         at_most=at_most,
         p_value=min(1.0, 2 * min(at_least, at_most)),
-        distribution=law.ppf(LEVELS),
+        distribution=law.ppf(LEVELS, *given),
     )
