@@ -66,7 +66,7 @@ def alias_table(weights):
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def simulated_log_likelihoods(n_events, seeds, table, log_rate):
+def simulated_log_likelihoods(stops, seeds, table, log_rate):
     r"""For each simulated map of so many events, what its cells add to its Poisson log-likelihood.
 
     .. math:: \sum_c n_c \log m_c - \log n_c!
@@ -77,8 +77,9 @@ def simulated_log_likelihoods(n_events, seeds, table, log_rate):
 
     Parameters
     ----------
-    n_events : (size,) int64
-        Events of each simulation.
+    stops : (size, k) int64
+        Ascending: the numbers of events of each simulation after which to tell. The first n of more
+        events are a map of n events.
     seeds : (size,) uint64
         Where each simulation's stream of random numbers begins.
     table : (n,) float64
@@ -88,11 +89,11 @@ def simulated_log_likelihoods(n_events, seeds, table, log_rate):
 
     Returns
     -------
-    (size,) float64
+    (size, k) float64
 
     Notes
     -----
-    Time is O(n_events + n) for each simulation. Random numbers are those of SplitMix64 (Steele,
+    Time is O(events + n) for each simulation. Random numbers are those of SplitMix64 (Steele,
     Lea & Flood 2014): the k-th is a function of k alone, so they are made several at a time. The
     leading bits of a number choose the slot; those that remain are held to its threshold.
     Products of 64 bits are meant to wrap; without the compiler NumPy warns of it, so call it
@@ -100,30 +101,31 @@ def simulated_log_likelihoods(n_events, seeds, table, log_rate):
     ``tests/reference/consistency.py``.
     """
     n = table.shape[0]
-    log_of = np.log(np.maximum(np.arange(n_events.max() + 1), 1))
+    log_of = np.log(np.maximum(np.arange(stops.max() + 1), 1))
     places, cells = np.empty(_BLOCK), np.empty(_BLOCK, np.int64)
     held = np.zeros(n, np.int32)
     below_n = n - n * 2.0**-50  # the largest products round up to n, which is no slot
-    out = np.empty(n_events.shape[0])
-    for s in range(n_events.shape[0]):
+    out = np.empty(stops.shape)
+    for s in range(stops.shape[0]):
         held[:] = 0
         total, drawn = 0.0, 0
-        while drawn < n_events[s]:
-            m = min(n_events[s] - drawn, _BLOCK)
-            for i in range(m):
-                z = seeds[s] + np.uint64(drawn + i + 1) * _STEP
-                z = (z ^ (z >> np.uint64(30))) * _MIX_1
-                z = (z ^ (z >> np.uint64(27))) * _MIX_2
-                z = (z ^ (z >> np.uint64(31))) >> np.uint64(11)
-                places[i] = min(np.int64(z) * _UNIT * n, below_n)
-            for i in range(m):
-                slot = np.int64(places[i])
-                alias = np.int64(table[slot])
-                own = np.int64(places[i] - slot < table[slot] - alias)
-                cells[i] = alias + (slot - alias) * own  # no branch to guess wrong half the time
-            for i in range(m):
-                held[cells[i]] += 1
-                total += log_rate[cells[i]] - log_of[held[cells[i]]]
-            drawn += m
-        out[s] = total
+        for stop in range(stops.shape[1]):
+            while drawn < stops[s, stop]:
+                m = min(stops[s, stop] - drawn, _BLOCK)
+                for i in range(m):
+                    z = seeds[s] + np.uint64(drawn + i + 1) * _STEP
+                    z = (z ^ (z >> np.uint64(30))) * _MIX_1
+                    z = (z ^ (z >> np.uint64(27))) * _MIX_2
+                    z = (z ^ (z >> np.uint64(31))) >> np.uint64(11)
+                    places[i] = min(np.int64(z) * _UNIT * n, below_n)
+                for i in range(m):
+                    slot = np.int64(places[i])
+                    alias = np.int64(table[slot])
+                    own = np.int64(places[i] - slot < table[slot] - alias)
+                    cells[i] = alias + (slot - alias) * own  # no branch to guess wrong
+                for i in range(m):
+                    held[cells[i]] += 1
+                    total += log_rate[cells[i]] - log_of[held[cells[i]]]
+                drawn += m
+            out[s, stop] = total
     return out

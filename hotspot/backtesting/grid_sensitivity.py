@@ -22,7 +22,7 @@ from hotspot.evaluate import (
     prediction_efficiency_index_star,
 )
 from hotspot.grid.cells import Grid
-from hotspot.grid.counts import count_events
+from hotspot.grid.counts import count_events, require_covered
 from hotspot.models.protocol import Model
 from hotspot.models.rate_map import rates_of
 
@@ -131,10 +131,10 @@ def grid_sensitivity(
     with tqdm(total=n_grids, desc="grids", disable=not progress) as bar:
         for rotation in rotations:
             turned = _turned(events, -rotation)
-            pasts = [fold.past(turned) for fold in folds]
+            parts = [(fold.past(turned), _judged(turned, fold), fold) for fold in folds]
             for place, grid in _grids(turned, cell_sizes, offsets):
-                for number, (fold, past) in enumerate(zip(folds, pasts, strict=True)):
-                    scores = _scores(model, past, turned, fold, grid, area_share)
+                for number, (past, judged, fold) in enumerate(parts):
+                    scores = _scores(model, past, judged, fold, grid, area_share)
                     rows.append({**place, "rotation": rotation, "fold": number, **scores})
                 bar.update()
     return pd.DataFrame(rows)
@@ -181,14 +181,20 @@ def _turned(events: Events, degrees: float) -> Events:
     )
 
 
+def _judged(events: Events, fold: Fold) -> Events:
+    """The events of the fold's own periods: to count these alone is quicker, grid after grid."""
+    require_covered(events, fold.periods)
+    return events.select(start=fold.periods[0].left, end=fold.periods[-1].right)
+
+
 def _scores(
-    model: Model, past: Events, events: Events, fold: Fold, grid: Grid, area_share: float
+    model: Model, past: Events, judged: Events, fold: Fold, grid: Grid, area_share: float
 ) -> dict[str, float]:
     rate, _ = rates_of(model, past, grid)(fold.cutoff)
     cells = {"y": grid.y, "x": grid.x}
     area = xr.DataArray(grid.inside_area, cells, ["y", "x"])
     inside = area > 0
-    observed = count_events(events, grid, fold.periods).sum("time", skipna=False)
+    observed = count_events(judged, grid, fold.periods).sum("time", skipna=False)
     forecast = xr.Dataset(
         {
             "expected_count": xr.DataArray(rate, cells, ["y", "x"]).where(inside),

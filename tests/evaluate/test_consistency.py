@@ -55,12 +55,24 @@ def test_simulated_log_likelihoods_match_the_plain_version():
     seeds = rng().integers(0, 2**64, numbers.size, dtype=np.uint64)
     table = alias_table(rates)
     with np.errstate(over="ignore"):
-        found = simulated_log_likelihoods(numbers, seeds, table, np.log(rates))
+        found = simulated_log_likelihoods(numbers[:, None], seeds, table, np.log(rates))[:, 0]
     truth = [
         reference.log_likelihood(reference.simulated_counts(n, int(seed), table), rates)
         for n, seed in zip(numbers.tolist(), seeds, strict=True)
     ]
     np.testing.assert_allclose(found - rates.sum(), truth, rtol=1e-11)
+
+
+def test_a_simulation_told_after_fewer_events_is_that_of_fewer_events():
+    rates = rng().gamma(0.6, 1.0, 30)
+    stops = np.array([[0, 300], [17, 17], [256, 290]])
+    seeds, table = np.array([5, 6, 7], np.uint64), alias_table(rates)
+    with np.errstate(over="ignore"):
+        told = simulated_log_likelihoods(stops, seeds, table, np.log(rates))
+        alone = [
+            simulated_log_likelihoods(stops[:, [k]], seeds, table, np.log(rates)) for k in (0, 1)
+        ]
+    np.testing.assert_allclose(told, np.hstack(alone), rtol=1e-12)
 
 
 def test_the_number_test_by_hand():
@@ -266,7 +278,7 @@ def test_all_tests_in_one_call_are_the_tests_one_by_one():
     found = consistency_tests(bare(RATES), observed, rng=rng(2), size=60)
     assert found.sizes["test"] == 4
     alone = likelihood_test(bare(RATES), observed, rng=rng(2), size=60)
-    xr.testing.assert_equal(
+    np.testing.assert_allclose(
         found["simulated"].sel(test="likelihood", drop=True), alone["simulated"]
     )
     spatial = found.sel(test="spatial")
@@ -275,6 +287,13 @@ def test_all_tests_in_one_call_are_the_tests_one_by_one():
     np.testing.assert_allclose(
         spatial["p_value"], found["p_value"].sel(test="conditional likelihood")
     )
+    # The same law, whether or not the likelihood test shares its simulations.
+    options = {"rng": rng(2), "size": 2000, "tests": ["conditional likelihood"]}
+    apart = consistency_tests(bare(RATES), observed, **options)["simulated"]
+    shared = consistency_tests(bare(RATES), observed, rng=rng(7), size=2000)["simulated"]
+    shared = shared.sel(test=["conditional likelihood"])
+    for ours, theirs in zip(apart.values[0], shared.values[0], strict=True):
+        assert stats.ks_2samp(ours, theirs).pvalue > 0.01
     number = number_test(bare(RATES), observed)
     np.testing.assert_allclose(found["p_value"].sel(test="number"), number["p_value"])
 

@@ -21,6 +21,7 @@ from hotspot._typing import FloatArray, IntArray
 from hotspot.errors import ParameterError
 from hotspot.evaluate.consistency._outcome import (
     NO_EVENT,
+    NOT_RECORDED,
     NOTHING_EXPECTED,
     OneMap,
     Outcome,
@@ -288,8 +289,9 @@ def consistency_tests(
     Returns
     -------
     Dataset (test, ...)
-        As told in :mod:`hotspot.evaluate.consistency`, along ``test``. The last two are made from
-        the same simulations.
+        As told in :mod:`hotspot.evaluate.consistency`, along ``test``. All are made from the same
+        simulations: those of the conditional tests are the first events of those of the likelihood
+        test, or the other way about.
 
     Raises
     ------
@@ -332,10 +334,14 @@ def _some_tests(
     one: OneMap, rng: np.random.Generator, size: int, tests: Sequence[str]
 ) -> dict[str, Outcome]:
     found = {"number": number_outcome(one)} if "number" in tests else {}
-    if "likelihood" in tests:
+    given = "conditional likelihood" in tests or "spatial" in tests
+    if "likelihood" in tests and given and _placed(one) is None:
+        found.update(_both(one, rng, size))
+    elif "likelihood" in tests:
         found["likelihood"] = _likelihood(one, rng, size)
-    if "conditional likelihood" in tests or "spatial" in tests:
+    if given and "conditional likelihood" not in found:
         found["conditional likelihood"] = _conditional(one, rng, size)
+    if given:
         found["spatial"] = as_spatial(found["conditional likelihood"])
     return found
 
@@ -359,19 +365,38 @@ def _likelihood(one: OneMap, rng: np.random.Generator, size: int) -> Outcome:
     if one.rates.size == 0:
         return found
     numbers = rng.poisson(found.n_expected, size)
-    return found.against(_observed(one), _simulated(one, numbers, rng))
+    return found.against(_observed(one), _simulated(one, numbers[:, None], rng)[:, 0])
 
 
 def _conditional(one: OneMap, rng: np.random.Generator, size: int) -> Outcome:
+    why_not = _placed(one)
+    if why_not is not None:
+        return replace(one.untested, status=why_not)
+    numbers = np.full((size, 1), int(one.counts.sum()))
+    return one.untested.against(_observed(one), _simulated(one, numbers, rng)[:, 0])
+
+
+def _both(one: OneMap, rng: np.random.Generator, size: int) -> dict[str, Outcome]:
+    """Likelihood and conditional likelihood of the same simulations, told after either number."""
     found = one.untested
+    numbers, given = rng.poisson(found.n_expected, size), int(found.n_events)
+    stops = np.sort(np.column_stack([numbers, np.full(size, given)]), axis=1)
+    told = _simulated(one, stops, rng)
+    fewer = (numbers <= given).astype(int)  # whether the drawn number was reached first
+    row, observed = np.arange(size), _observed(one)
+    return {
+        "likelihood": found.against(observed, told[row, 1 - fewer]),
+        "conditional likelihood": found.against(observed, told[row, fewer]),
+    }
+
+
+def _placed(one: OneMap) -> str | None:
+    """Why events cannot be placed as many as were observed, or None."""
     if one.rates.size == 0:
-        return found
-    if found.n_events == 0:
-        return replace(found, status=NO_EVENT)
-    if found.n_expected == 0:
-        return replace(found, status=NOTHING_EXPECTED)
-    numbers = np.full(size, int(found.n_events))
-    return found.against(_observed(one), _simulated(one, numbers, rng))
+        return NOT_RECORDED
+    if one.counts.sum() == 0:
+        return NO_EVENT
+    return NOTHING_EXPECTED if one.rates.sum() == 0 else None
 
 
 def _observed(one: OneMap) -> float:
@@ -380,17 +405,17 @@ def _observed(one: OneMap) -> float:
     return float(events.sum() - one.rates.sum())
 
 
-def _simulated(one: OneMap, numbers: IntArray, rng: np.random.Generator) -> FloatArray:
-    """(size,) Poisson log-likelihoods of simulated maps of so many events."""
+def _simulated(one: OneMap, stops: IntArray, rng: np.random.Generator) -> FloatArray:
+    """(size, k) Poisson log-likelihoods of simulated maps after so many events, (size, k)."""
     total = one.rates.sum()
     if total == 0:
-        return np.zeros(numbers.size)
-    seeds = rng.integers(0, 2**64, numbers.size, dtype=np.uint64)
+        return np.zeros(stops.shape)
+    seeds = rng.integers(0, 2**64, len(stops), dtype=np.uint64)
     table = alias_table(one.rates)
     with np.errstate(divide="ignore", over="ignore"):  # log(0) is never drawn; hashes wrap
         log_rate = np.log(one.rates)
-        drawn = simulated_log_likelihoods(numbers.astype(np.int64), seeds, table, log_rate)
-    return drawn - total
+        told = simulated_log_likelihoods(stops.astype(np.int64), seeds, table, log_rate)
+    return told - total
 
 
 def _require(rng: np.random.Generator, size: int) -> None:
