@@ -10,7 +10,7 @@ from hotspot._typing import FloatArray
 from hotspot.errors import ForecastError
 from hotspot.evaluate._maps import MAP, inside_of
 
-_EXACT = {np.float32: 2**24, np.float64: 2**53}  # sums of whole numbers below it are exact
+_EXACT = 2.0**24  # sums of whole numbers below it are exact in single precision
 
 
 def energy_score(forecast: xr.Dataset, observed: xr.DataArray) -> xr.DataArray:
@@ -83,22 +83,25 @@ def _energy_of_one_map(members, observed) -> float:
     inside = inside_of(members[0].astype(float), observed)
     if not inside.any():
         return np.nan
-    drawn, count = members[:, inside], observed[inside]
-    if not (np.isfinite(drawn) & (drawn >= 0)).all():
+    count = observed[inside]
+    whole = (count == np.floor(count)).all()
+    points = np.vstack([members[:, inside], count.astype(members.dtype) if whole else count])
+    if not (points >= 0).all() or np.isinf(points).any():
         raise ForecastError(
             "simulated_count is NaN, infinite or negative in cells where its first member is not."
         )
-    points = _exactly(np.vstack([drawn, count[None]]))
-    products = (points @ points.T).astype(float)
+    products = _products(points)
     squared = np.diag(products)
     distance = np.sqrt(np.maximum(squared[:, None] + squared - 2 * products, 0.0))
-    size = len(drawn)
+    size = len(members)
     return distance[:-1, -1].mean() - distance[:-1, :-1].sum() / (2 * size**2)
 
 
-def _exactly(points: FloatArray) -> FloatArray:
-    """`points` in the narrowest type in which products of these counts lose nothing."""
-    whole = (points == np.floor(points)).all()
-    most = float((points.astype(float) ** 2).sum(axis=1).max())
-    narrow = whole and most < _EXACT[np.float32]
-    return np.ascontiguousarray(points, np.float32 if narrow else np.float64)
+def _products(points: FloatArray) -> FloatArray:
+    """Inner products of all pairs of rows, in single precision where it loses nothing."""
+    if points.dtype == np.float32 and (points == np.floor(points)).all():
+        narrow = points @ points.T
+        if narrow.max() < _EXACT:  # a sum of whole numbers that ends below it never was above
+            return narrow.astype(float)
+    wide = points.astype(float)
+    return wide @ wide.T

@@ -258,7 +258,9 @@ def complementarity(
         flag_cells(one, area_share=area_share, cell_area=cell_area) for one in (forecast, other)
     )
     require_same_grid(ours, theirs)
-    shares = over_maps(_caught_by_both, ours, theirs, observed, *maps, output=["part"])
+    for expected in maps:
+        over_maps(_n_inside, expected, observed)  # refuses events where a forecast is silent
+    shares = over_maps(_caught_by_both, ours, theirs, observed, output=["part"])
     names = ("both", "forecast_only", "other_only", "neither", "overlap")
     return xr.Dataset({name: shares.isel(part=i) for i, name in enumerate(names)})
 
@@ -336,12 +338,12 @@ def dynamic_variability(
 
 def _sides(flagged: BoolArray) -> tuple[int, int, int]:
     """Flagged cells, their sides without a flagged neighbour, and the fewest there could be."""
-    padded = np.pad(flagged, 1)
-    sides = sum(int((padded != np.roll(padded, 1, axis)).sum()) for axis in (0, 1))
-    n = int(flagged.sum())
+    n = int(np.count_nonzero(flagged))
+    shared = np.count_nonzero(flagged[:, 1:] & flagged[:, :-1])
+    shared += np.count_nonzero(flagged[1:] & flagged[:-1])
     root = math.isqrt(n)
     fewest = 4 * root + (0 if n == root**2 else 2 if n <= root * (root + 1) else 4)
-    return n, sides, fewest
+    return n, 4 * n - 2 * shared, fewest
 
 
 def _compactness_of_one_map(flags) -> float:
@@ -359,10 +361,13 @@ def _clumpiness_of_one_map(flags) -> float:
     return (together - share) / scale
 
 
-def _caught_by_both(ours, theirs, observed, *maps) -> FloatArray:
-    for expected in maps:
-        inside_of(expected, observed)  # refuses events where a forecast is silent
-    kept = ~np.isnan(ours) & ~np.isnan(theirs)
+def _n_inside(expected, observed) -> float:
+    return inside_of(expected, observed).sum()
+
+
+def _caught_by_both(ours, theirs, observed) -> FloatArray:
+    kept = (ours > 0) | (theirs > 0) | (observed > 0)  # the others add nothing to any sum
+    kept &= ~np.isnan(ours) & ~np.isnan(theirs)
     ours, theirs, observed = ours[kept], theirs[kept], observed[kept]
     shared = np.minimum(ours, theirs)
     overlap = shared.sum() / max(ours.sum(), theirs.sum()) if ours.any() else np.nan
@@ -374,7 +379,7 @@ def _caught_by_both(ours, theirs, observed, *maps) -> FloatArray:
 
 
 def _new_share(earlier, later, area) -> float:
-    kept = ~np.isnan(later)
-    now = (later * area)[kept]
+    kept = later > 0
+    now = later[kept] * area[kept]
     stayed = np.fmin(earlier[kept], later[kept]) * area[kept]
     return 1 - stayed.sum() / now.sum() if now.any() else np.nan

@@ -131,8 +131,16 @@ def test_large_counts_do_not_lose_digits_in_single_precision():
     """Squares of 5000 exceed 2 ** 24; the two members differ by 1 in one cell."""
     members = np.full((2, 3), 5000.0)
     members[1, 0] += 1
-    score = energy_score(member_forecast(members), on_grid(members[0]))
+    forecast = member_forecast(members).astype(np.float32)
+    score = energy_score(forecast, on_grid(members[0]))
     assert score.item() == pytest.approx(1 / 2 - 2 / 8, rel=1e-12)
+
+
+def test_single_precision_gives_the_energy_score_of_double():
+    members = np.random.default_rng(3).poisson(1.5, (60, 80))
+    forecast, observed = member_forecast(members), on_grid(members[0] + 1)
+    narrow = energy_score(forecast.astype(np.float32), observed).item()
+    assert narrow == energy_score(forecast, observed).item()
 
 
 def test_the_energy_score_sees_dependence_that_cell_scores_do_not():
