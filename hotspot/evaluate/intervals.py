@@ -7,6 +7,7 @@ these also say whether they are narrower than somebody else's that hold as well.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -18,8 +19,9 @@ from hotspot._checks import (
     require_same_labels,
     require_variable,
 )
+from hotspot._typing import FloatArray
 from hotspot.errors import ForecastError
-from hotspot.evaluate._maps import MAP, inside_of, over_maps
+from hotspot.evaluate._maps import MAP, inside_of
 from hotspot.evaluate.calibration import bounds_of
 
 Of = Literal["cells", "areas"]
@@ -81,15 +83,9 @@ def interval_score(
     >>> round(float(interval_score(forecast, observed, level=0.9)), 6)
     23.0
     """
-    from scores.continuous import interval_score as per_count
-
     _require_of(of)
-    lower, upper = bounds_of(forecast, _QUANTILES[of], level)
-    observed = _known(lower, observed, of)
-    lower, upper = lower.broadcast_like(observed), upper.broadcast_like(observed)
-    keep = [dim for dim in lower.dims if dim not in (*MAP, "area")]
-    parts = per_count(lower, upper, observed, interval_range=level, preserve_dims=keep)
-    score = parts["total"].transpose(*keep)
+    bounds = xr.concat(bounds_of(forecast, _QUANTILES[of], level), "quantile")
+    score = _over_bounds(_interval_score, bounds, observed, of, levels=level)
     return score.rename("interval_score").assign_attrs(
         long_name=f"interval score of the {level:.0%} interval", units="events", level=level
     )
@@ -151,8 +147,6 @@ def weighted_interval_score(
     >>> round(float(weighted_interval_score(forecast, observed)), 4)
     2.7667
     """
-    from scores.continuous import quantile_score
-
     _require_of(of)
     quantiles = require_variable(forecast, _QUANTILES[of])
     levels = quantiles["quantile"].values
@@ -161,18 +155,9 @@ def weighted_interval_score(
             f"The quantiles must lie symmetrically about 0.5, got {levels.tolist()}. Score the "
             "interval you mean with interval_score(level=...)."
         )
-    observed = _known(quantiles.isel(quantile=0, drop=True), observed, of)
-    quantiles = quantiles.broadcast_like(observed)
-    keep = [dim for dim in quantiles.dims if dim not in (*MAP, "area", "quantile")]
-    losses = [
-        quantile_score(one, observed, float(level), preserve_dims=keep)
-        for level, one in zip(levels, quantiles.transpose("quantile", ...), strict=True)
-    ]
-    score = 2 * sum(loss.drop_vars("quantile") for loss in losses) / len(losses)
-    return (
-        score.transpose(*keep)
-        .rename("weighted_interval_score")
-        .assign_attrs(long_name="weighted interval score", units="events")
+    score = _over_bounds(_quantile_loss, quantiles, observed, of, levels=levels)
+    return score.rename("weighted_interval_score").assign_attrs(
+        long_name="weighted interval score", units="events"
     )
 
 
@@ -180,15 +165,46 @@ def _require_of(of: Of) -> None:
     require_choice(of, "of", ("cells", "areas"))
 
 
-def _known(bound: xr.DataArray, observed: xr.DataArray, of: Of) -> xr.DataArray:
-    """`observed`, once it is sure that it says nothing where the bounds are silent."""
+def _over_bounds(
+    function: Callable, bounds: xr.DataArray, observed: xr.DataArray, of: Of, **options
+) -> xr.DataArray:
+    """Mean of `function` over the cells or areas of each map."""
     if of == "areas":
-        require_same_labels(bound, observed, hint="Sum the counts over the forecast's own areas.")
-        return observed
-    require_same_grid(bound, observed)
-    over_maps(_checked, bound, observed)
-    return observed
+        require_same_labels(bounds, observed, hint="Sum the counts over the forecast's own areas.")
+    else:
+        require_same_grid(bounds, observed)
+    core = ["area"] if of == "areas" else list(MAP)
+    return xr.apply_ufunc(
+        _mean_of_one_map,
+        bounds,
+        observed.astype(float),
+        input_core_dims=[["quantile", *core], core],
+        vectorize=True,
+        output_dtypes=[float],
+        kwargs={"function": function, **options},
+        keep_attrs=False,
+    )
 
 
-def _checked(bound, observed) -> float:
-    return inside_of(bound, observed).sum()
+def _mean_of_one_map(bounds, observed, *, function, levels) -> float:
+    if observed.ndim == 1:  # areas, of which some may not have been recorded
+        inside = ~(np.isnan(observed) | np.isnan(bounds).any(axis=0))
+    else:
+        inside = inside_of(bounds[0].astype(float), observed)
+    if not inside.any():
+        return np.nan
+    return float(function(bounds[:, inside].astype(float), observed[inside], levels).mean())
+
+
+def _interval_score(bounds: FloatArray, observed: FloatArray, level: float) -> FloatArray:
+    lower, upper = bounds
+    beyond = np.maximum(lower - observed, 0.0) + np.maximum(observed - upper, 0.0)
+    return upper - lower + 2 / (1 - level) * beyond
+
+
+def _quantile_loss(bounds: FloatArray, observed: FloatArray, levels: FloatArray) -> FloatArray:
+    total = np.zeros(observed.size)
+    for level, quantile in zip(levels, bounds, strict=True):
+        above = quantile - observed
+        total += np.maximum((1 - level) * above, -level * above)
+    return 2 * total / len(levels)

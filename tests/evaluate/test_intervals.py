@@ -5,6 +5,7 @@ import pytest
 import scoringrules
 import xarray as xr
 from scipy import stats
+from scores import continuous
 
 from hotspot.errors import ForecastError, GridMismatchError, ParameterError
 from hotspot.evaluate import (
@@ -52,6 +53,25 @@ def test_the_weighted_interval_score_is_that_of_scoringrules():
             np.array([0.05, 0.5]),
         )
         assert score[model].item() == pytest.approx(truth.mean(), rel=1e-12)
+
+
+def test_both_are_those_of_scores_on_labelled_arrays():
+    forecast, observed = quantile_forecast()
+    bounds = forecast["count_quantile"]
+    lower, upper = bounds.isel(quantile=0, drop=True), bounds.isel(quantile=4, drop=True)
+    truth = continuous.interval_score(
+        lower, upper, observed, interval_range=0.95, preserve_dims=["model"]
+    )["total"]
+    np.testing.assert_allclose(interval_score(forecast, observed, level=0.95), truth, rtol=1e-12)
+    losses = [
+        continuous.quantile_score(
+            bounds.isel(quantile=i, drop=True), observed, level, preserve_dims=["model"]
+        )
+        for i, level in enumerate(LEVELS)
+    ]
+    np.testing.assert_allclose(
+        weighted_interval_score(forecast, observed), 2 * sum(losses) / 5, rtol=1e-12
+    )
 
 
 def test_with_many_quantiles_the_weighted_interval_score_comes_to_the_crps():
