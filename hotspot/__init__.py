@@ -156,6 +156,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "audit",
         "backtesting",
         "data",
+        "disclosure",
         "errors",
         "evaluate",
         "forecast",

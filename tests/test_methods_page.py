@@ -17,7 +17,7 @@ ROWS = [
     if line.startswith("| ") and "`" in line
 ]
 NOTEBOOKS = {path.name[1]: path for path in (ROOT / "notebooks").glob("*.ipynb")}
-NOT_METHODS = {"audit", "backtesting", "data", "errors", "evaluate", "forecast", "grid", "guards",
+NOT_METHODS = {"audit", "backtesting", "data", "disclosure", "errors", "evaluate", "forecast", "grid", "guards",
                "ledger", "models", "plot"}  # fmt: skip
 
 
