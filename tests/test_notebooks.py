@@ -16,6 +16,7 @@ EXPECTED = [
     "03_forecast_with_bounds",
     "04_backtest",
     "05_self_exciting",
+    "07_comparing_forecasts",
 ]
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
