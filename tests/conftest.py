@@ -15,3 +15,11 @@ def real_data() -> Path:
         # Real data are never part of the project, so a clone without them cannot run these.
         pytest.skip(f"real development data are not at {folder.name}/ beside the project")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ledger_of_the_tests(tmp_path_factory):
+    """Commands put what they do on record: not in the checkout that is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOTSPOT_LEDGER", str(tmp_path_factory.mktemp("ledger") / "ledger.jsonl"))
+        yield

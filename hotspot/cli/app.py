@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from hotspot import __version__
 from hotspot.cli.flags import study_from
+from hotspot.cli.record import on_record
 from hotspot.errors import HotspotError, HotspotWarning
 
 REFUSED = 2
@@ -174,6 +175,7 @@ def demo(
 
 
 @app.command(short_help="Read an archive of data.police.uk; account for every row.")
+@on_record
 def ingest(
     path: Annotated[
         Path, typer.Argument(metavar="PATH", help="Folder, zip, tar or CSV of street-level files.")
@@ -205,6 +207,7 @@ def ingest(
 
 
 @app.command(short_help="Forecast the next months in cells and boroughs, with bounds.")
+@on_record
 def forecast(
     study: StudyFile = None,
     *,
@@ -255,6 +258,7 @@ def forecast(
 
 
 @app.command(short_help="Forecast the past, and compare models with what was recorded.")
+@on_record
 def backtest(
     study: StudyFile = None,
     *,
@@ -326,6 +330,7 @@ def backtest(
 
 
 @app.command(short_help="Judge anybody's forecast by every score that it allows.")
+@on_record
 def judge(
     file: Annotated[
         Path,

@@ -22,6 +22,7 @@ from hotspot.cli.output import (
     write_csv,
 )
 from hotspot.cli.pictures import CURVES, draw_curves
+from hotspot.cli.record import Record, recorded
 from hotspot.errors import StudyError
 from hotspot.study import Study, load_areas, load_events
 
@@ -39,9 +40,10 @@ FILES = ("backtest.nc", "scores.csv", "summary.csv", *CURVES)
 def run_backtest(study: Study, out: Path, *, quiet: bool, note: str = "") -> None:
     """Refit the study's models at every fold, score their forecasts, write and print."""
     require_folds(study)
-    areas = load_areas(study)
-    events = load_events(study, region=areas, progress=shows_progress(quiet))
-    backtest_events(study, events, areas, out=out, quiet=quiet, note=note)
+    with recorded("backtest", study=study) as record:
+        areas = load_areas(study)
+        events = load_events(study, region=areas, progress=shows_progress(quiet))
+        backtest_events(study, events, areas, record=record, out=out, quiet=quiet, note=note)
 
 
 def require_folds(study: Study) -> None:
@@ -58,16 +60,18 @@ def backtest_events(
     events: Events,
     areas: gpd.GeoDataFrame,
     *,
+    record: Record,
     out: Path,
     quiet: bool,
     note: str = "",
 ) -> None:
     """The same for events that are at hand."""
+    from hotspot.backtesting.content import backtest_hash
     from hotspot.evaluate import score_by_fold
 
     folder = results_folder(out, files=FILES)
     forecasts_rng, scores_rng = np.random.default_rng(study.seed).spawn(2)
-    result = _forecasts(study, events, areas, folder=folder, rng=forecasts_rng, quiet=quiet)
+    result = backtest_of(study, events, areas, folder=folder, rng=forecasts_rng, quiet=quiet)
     with stages(["scoring", "writing", "drawing"], quiet=quiet) as stage:
         next(stage)
         scores = score_by_fold(result, lambda fold: judge(fold, study, rng=scores_rng))
@@ -84,14 +88,16 @@ def backtest_events(
     for report in added_values(result, study, rng=scores_rng):
         say(str(report))
     say(f"Written to {relative(folder)}; look at summary.csv and capture.png first.")
-    if study.run.resume:
-        from hotspot.backtesting.content import backtest_hash
-
-        say(f"SHA-256 of all forecasts and observations: {backtest_hash(result)}")
+    whole = backtest_hash(result)
+    record.says(content_sha256=whole, entropy=result.attrs.get("entropy"))
+    drawn = CURVES if result.sizes["fold"] >= 2 else CURVES[:1]
+    for name in (STORE if study.run.resume else "backtest.nc", "scores.csv", "summary.csv", *drawn):
+        record.wrote(folder / name)
+    say(f"SHA-256 of all forecasts and observations: {whole}")
     say()
 
 
-def _forecasts(
+def backtest_of(
     study: Study,
     events: Events,
     areas: gpd.GeoDataFrame,
@@ -100,6 +106,7 @@ def _forecasts(
     rng: np.random.Generator,
     quiet: bool,
 ) -> xr.Dataset:
+    """Forecasts beside observations; kept in `folder` where the study is to be resumed."""
     from hotspot.backtesting.folds import rolling_origin
     from hotspot.backtesting.run import backtest
     from hotspot.grid.cells import Grid

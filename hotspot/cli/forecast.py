@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from hotspot.cli.output import (
     write_csv,
 )
 from hotspot.cli.pictures import MAPS, draw_maps
+from hotspot.cli.record import Record, recorded
 from hotspot.study import Study, load_areas, load_events
 from hotspot.study.parts import folder_name
 
@@ -33,15 +35,50 @@ FILES = (*SAVED_AS, "boroughs.parquet", "boroughs.csv", *MAPS)
 
 def run_forecast(study: Study, out: Path, *, quiet: bool, note: str = "") -> None:
     """Fit the study's models, issue their forecasts, write and print them."""
-    areas = load_areas(study)
-    events = load_events(study, region=areas, progress=shows_progress(quiet))
-    forecast_events(study, events, areas, out=out, quiet=quiet, note=note)
+    with recorded("forecast", study=study) as record:
+        areas = load_areas(study)
+        events = load_events(study, region=areas, progress=shows_progress(quiet))
+        forecast_events(study, events, areas, record=record, out=out, quiet=quiet, note=note)
 
 
 def forecast_events(
-    study: Study, events: Events, areas: gpd.GeoDataFrame, *, out: Path, quiet: bool, note: str
+    study: Study,
+    events: Events,
+    areas: gpd.GeoDataFrame,
+    *,
+    record: Record,
+    out: Path,
+    quiet: bool,
+    note: str = "",
 ) -> None:
     """The same for events that are at hand."""
+    folders = {
+        model.name: out if len(study.models) == 1 else out / folder_name(model.name)
+        for model in study.models
+    }
+    for folder in folders.values():
+        results_folder(folder, files=FILES)
+    seeds: dict[str, str] = {}
+    findings: list[dict[str, object]] = []
+    for name, forecast in issued_forecasts(study, events, areas, quiet=quiet):
+        with stages(["writing"], quiet=quiet) as stage:
+            next(stage)
+            save_all(forecast, areas, folders[name], note=note)
+        _put_on_record(record, forecast, folders[name], model=name)
+        seeds[name] = forecast.attrs["entropy"]
+        findings += findings_of(forecast, model=name)
+        cutoff = forecast.attrs["data_cutoff"][:10]
+        n = json.loads(forecast.attrs["scope"])["events"]
+        say_forecast(forecast, title=f"{name}, from {n:,} events before {cutoff}")
+        say(f"Written to {relative(folders[name])}; look at map.png first.")
+        say()
+    record.says(seeds={"seed": study.seed, "entropy": seeds}, findings=findings)
+
+
+def issued_forecasts(
+    study: Study, events: Events, areas: gpd.GeoDataFrame, *, quiet: bool
+) -> Iterator[tuple[str, xr.Dataset]]:
+    """Each of the study's models by name, fitted, and its forecast: the same for the same study."""
     import numpy as np
 
     from hotspot.forecast.issue import issue_forecast
@@ -53,9 +90,7 @@ def forecast_events(
     past = events.before(cutoff)
     children = np.random.default_rng(study.seed).spawn(len(study.models))
     for model, child in zip(study.models, children, strict=True):
-        folder = out if len(study.models) == 1 else out / folder_name(model.name)
-        results_folder(folder, files=FILES)
-        with stages(["fitting", "simulating", "writing"], quiet=quiet) as stage:
+        with stages(["fitting", "simulating"], quiet=quiet) as stage:
             next(stage)
             fitted = model.build().fit(past, grid, end=cutoff)
             next(stage)
@@ -68,13 +103,23 @@ def forecast_events(
                 areas=areas,
                 input_sha256=past.content_hash(),
             )
-            next(stage)
-            save_all(forecast, areas, folder, note=note)
-        say_forecast(
-            forecast, title=f"{model.name}, from {len(past):,} events before {cutoff:%Y-%m-%d}"
-        )
-        say(f"Written to {relative(folder)}; look at map.png first.")
-        say()
+        yield model.name, forecast
+
+
+def findings_of(forecast: xr.Dataset, *, model: str) -> list[dict[str, object]]:
+    """What guards remarked or let pass, and what the model found in its data."""
+    of_guards = json.loads(forecast.attrs.get("scope", "{}")).get("findings", [])
+    of_model = [{"message": one} for one in json.loads(forecast.attrs.get("findings", "[]"))]
+    return [{"model": model, **one} for one in (*of_guards, *of_model)]
+
+
+def _put_on_record(record: Record, forecast: xr.Dataset, folder: Path, *, model: str) -> None:
+    from hotspot.sealing.content import forecast_hash
+
+    whole = forecast_hash(forecast)
+    for name in FILES:
+        more = {"content_sha256": whole} if name == "forecast.nc" else {}
+        record.wrote(folder / name, model=model, **more)
 
 
 def _periods(study: Study, events: Events) -> pd.IntervalIndex:

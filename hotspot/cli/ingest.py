@@ -14,6 +14,7 @@ from hotspot.cli.output import (
     shows_progress,
     write_csv,
 )
+from hotspot.cli.record import recorded
 from hotspot.study import Study, load_areas, load_events
 
 if TYPE_CHECKING:
@@ -24,13 +25,24 @@ def run_ingest(study: Study, out: Path, *, quiet: bool, note: str = "") -> Event
     """Read the study's data inside its region; write and print what became of each row."""
     folder = results_folder(out)
     targets = [file_in(folder, name) for name in ("events.parquet", "ingest_report.csv")]
-    events = load_events(study, region=load_areas(study), progress=shows_progress(quiet))
-    events.to_parquet(targets[0])
-    if events.report is not None:
-        write_csv(events.report, targets[1], note=note)
-    say_ingest(events)
-    say()
-    say(f"Events: {relative(targets[0])}. Account of every file: {relative(targets[1])}.")
+    with recorded("ingest", study=study) as record:
+        events = load_events(study, region=load_areas(study), progress=shows_progress(quiet))
+        events.to_parquet(targets[0])
+        record.wrote(targets[0], content_sha256=events.content_hash())
+        if events.report is not None:
+            write_csv(events.report, targets[1], note=note)
+            record.wrote(targets[1])
+        source = events.source
+        record.says(
+            rows={
+                "in": source.rows_in,
+                "kept": source.rows_kept,
+                "dropped": {why: n for why, n in source.dropped.items() if n},
+            }
+        )
+        say_ingest(events)
+        say()
+        say(f"Events: {relative(targets[0])}. Account of every file: {relative(targets[1])}.")
     return events
 
 

@@ -18,6 +18,7 @@ from hotspot.cli.output import (
     stages,
     write_csv,
 )
+from hotspot.cli.record import recorded
 from hotspot.errors import StudyError
 from hotspot.study import Study, load_areas, load_events
 
@@ -42,13 +43,42 @@ def run_judge(
     quiet: bool = False,
 ) -> None:
     """Read the file as `reading` says, judge it as `judging` says, write and print."""
+    folder = results_folder(out, files=FILES)
+    said = {"reading": _without_none(reading), "judging": judging, "nij": nij}
+    with recorded("score", study=study, command="judge", **said) as record:
+        record.read(file, part="forecast")
+        if baseline is not None:
+            record.read(baseline, part="baseline")
+        submitted, table, rules = _judged(
+            file, study, reading=reading, judging=judging, baseline=baseline, nij=nij, quiet=quiet
+        )
+        write_csv(table, file_in(folder, "scores.csv"))
+        _write_json(submitted, table, rules, file_in(folder, "judgement.json"))
+        for name in FILES:
+            record.wrote(folder / name)
+        _say(submitted, table)
+        if rules is not None:
+            _say_rules(rules)
+        say(f"Written to {relative(folder)}: scores.csv and judgement.json.")
+
+
+def _judged(
+    file: Path,
+    study: Study,
+    *,
+    reading: dict[str, Any],
+    judging: dict[str, Any],
+    baseline: Path | None,
+    nij: bool,
+    quiet: bool,
+) -> tuple[xr.Dataset, pd.DataFrame, pd.DataFrame | None]:
+    """What was submitted, its scores, and those by the challenge's rules if they are wanted."""
     import numpy as np
 
     from hotspot.evaluate.judge import judge_forecast
     from hotspot.evaluate.nij import score_by_nij_rules
     from hotspot.forecast.submitted import read_forecast
 
-    folder = results_folder(out, files=FILES)
     with stages(["reading the forecast", "reading the events", "judging"], quiet=quiet) as stage:
         next(stage)
         submitted = read_forecast(file, **reading)
@@ -58,13 +88,11 @@ def run_judge(
         next(stage)
         rng = np.random.default_rng(study.seed)
         table = judge_forecast(submitted, events, rng=rng, baseline=rival, **judging)
-        rules = score_by_nij_rules(submitted, events) if nij else None
-    write_csv(table, file_in(folder, "scores.csv"))
-    _write_json(submitted, table, rules, file_in(folder, "judgement.json"))
-    _say(submitted, table)
-    if rules is not None:
-        _say_rules(rules)
-    say(f"Written to {relative(folder)}: scores.csv and judgement.json.")
+        return submitted, table, score_by_nij_rules(submitted, events) if nij else None
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def pairs(texts: list[str] | None) -> dict[str, object]:

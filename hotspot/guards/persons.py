@@ -91,6 +91,27 @@ def require_no_persons(table: pd.DataFrame, *, kept: Iterable[str]) -> None:
             _require_no_person_inside(column, table[column])
 
 
+def identifiers_in(text: str) -> tuple[str, ...]:
+    """Kinds of identifiers of persons that a text seems to hold; none for most.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> identifiers_in("Ask j.smith@example.org about AB12 CDE")
+    ('email addresses', 'vehicle registrations')
+    >>> identifiers_in("Weekend staffing was already decided")
+    ()
+    """
+    return tuple(what for what, pattern in _PATTERNS.items() if pattern.search(text))
+
+
 def _person_word(column: str) -> str | None:
     words = _words(column)
     if found := sorted(words & _WHO):

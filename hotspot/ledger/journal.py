@@ -104,6 +104,29 @@ class Ledger:
             repaired = self._set_torn_end_aside(role, body["at"])
             return self._write(body, after=repaired or self._last())
 
+    def require_writable(self, *, role: str) -> None:
+        """Find out before the work, rather than after it, whether an entry can be added.
+
+        Parameters
+        ----------
+        role : str
+            As :meth:`append` will be told.
+
+        Raises
+        ------
+        LedgerError
+            If the role is none, the last whole line was changed or is of another version, or the
+            file or its folder cannot be written.
+        """
+        _require_role(role)
+        with self._alone():
+            self._last()
+            try:
+                if self.path.exists():
+                    self.path.open("ab").close()
+            except OSError as error:
+                raise _cannot_write(self.path, error) from None
+
     def entries(self) -> Iterator[Entry]:
         """The entries in order; each line's own hash is checked, and that it follows the last.
 
@@ -179,8 +202,10 @@ class _Locked:
         except OSError as error:
             raise _cannot_write(self.path, error) from None
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.lock.release()
+        if isinstance(error, OSError):  # such as a folder of that name
+            raise _cannot_write(self.path, error) from None
 
 
 def _body(
@@ -188,11 +213,7 @@ def _body(
 ) -> Mapping[str, Any]:
     if kind not in KINDS:
         raise LedgerError(f"There is no kind of entry {kind!r}. Known: {', '.join(KINDS)}.")
-    if not isinstance(role, str) or not role.strip() or "@" in role:
-        raise LedgerError(
-            f'role must say who acted as a role, such as "analyst", got {role!r}; no names and no '
-            "addresses."
-        )
+    _require_role(role)
     when = datetime.now(UTC) if at is None else at
     if when.tzinfo is None:
         raise LedgerError(f"at must have a time zone, got {when!r}.")
@@ -201,6 +222,14 @@ def _body(
             _require_bare_name(one)
     moment = when.astimezone(UTC).isoformat(timespec="microseconds")
     return _stamped(kind, role.strip(), moment, said)
+
+
+def _require_role(role: object) -> None:
+    if not isinstance(role, str) or not role.strip() or "@" in role:
+        raise LedgerError(
+            f'role must say who acted as a role, such as "analyst", got {role!r}; no names and no '
+            "addresses."
+        )
 
 
 def _stamped(kind: str, role: str, at: str, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -201,6 +201,8 @@ class Study:
         Folder for results.
     override : tuple of Override
         Guards that are let pass, each for a reason.
+    ledger : Path or None
+        Where what is done is put on record; default: ``results/ledger.jsonl``.
     """
 
     data: StudyData
@@ -214,6 +216,7 @@ class Study:
     seed: int = 1
     out: Path | None = None
     override: tuple[Override, ...] = ()
+    ledger: Path | None = None
 
     @property
     def baseline(self) -> str:

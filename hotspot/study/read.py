@@ -119,9 +119,8 @@ def parse_study(document: Mapping[str, Any], *, folder: str | os.PathLike[str] =
         parts["models"] = _models(document["models"])
     if "override" in document:
         parts["override"] = _overrides(document["override"])
-    for key in ("seed", "out"):
+    for key, kind in (("seed", "int"), ("out", "Path"), ("ledger", "Path")):
         if key in document:
-            kind = {"seed": "int", "out": "Path"}[key]
             parts[key] = checked("A study", key, document[key], kind, base)
     return _consistent(Study(**parts))
 
