@@ -65,6 +65,7 @@ def test_features_that_see_the_future_are_caught_by_both_tests(city, grid, folds
     assert not report.passed
     assert report.gain > 0.01
     assert report.p_value < 1e-4
+    assert report.p_value == pytest.approx(np.exp(-report.gain * report.n_events))
     with pytest.raises(LeakError, match="SKILL WHERE THERE IS NOTHING TO FORETELL"):
         report.require_passed()
     leaks = hs.leak_test(features_of_the_whole_series, city, grid, folds, rng=rng)

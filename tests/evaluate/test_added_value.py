@@ -88,6 +88,14 @@ def test_a_difference_that_chance_could_make_is_no_demonstrated_benefit():
     assert NO_BENEFIT in str(report)
 
 
+def test_a_gain_that_is_the_same_for_each_event_has_an_interval_of_no_width():
+    """Every event in the first cell, to which the model gives twice the share: log 2 each."""
+    events = np.outer([1, 9, 2, 30, 4, 1, 17, 3], [1, 0, 0, 0])
+    row = report_of(backtest_of(events, new=[6, 2, 2, 2], old=[3, 3, 3, 3])).table.loc["old"]
+    for name in ("gain", "gain_lower", "gain_upper"):
+        assert row[name] == pytest.approx(np.log(2))
+
+
 def test_volume_alone_is_seen_by_the_gain_with_volume_and_by_no_other():
     rate = np.array([5.0, 4.0, 3.0, 2.0])
     row = report_of(backtest_of(drawn(rate), new=rate, old=2 * rate)).table.loc["old"]

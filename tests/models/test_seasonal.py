@@ -97,6 +97,17 @@ def test_nothing_after_the_cut_off_is_used():
         early.expected_count(make_periods("2020-12", count=1))
 
 
+def test_a_window_leaves_out_the_season_of_the_years_before_it():
+    counts = np.zeros((36, 2, 2), int)
+    counts[:12, 0, 0] = 50 * (np.arange(12) == 11)
+    counts[12:, 0, 0] = 20
+    events = monthly_events(counts)
+    grid = Grid.over(events.region, cell_size=250)
+    windowed = SeasonalPoisson("24 months", prior_events=0.0).fit(events, grid)
+    days = np.bincount(MONTH_OF[12:], DAYS[12:])
+    np.testing.assert_allclose(windowed.season, (40 / days) / (480 / days.sum()), rtol=1e-9)
+
+
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ParameterError, match="prior_events must be at least 0, got -1"):
         SeasonalPoisson(prior_events=-1)
