@@ -16,6 +16,7 @@ EXPECTED = [
     "03_forecast_with_bounds",
     "04_backtest",
     "05_self_exciting",
+    "06_two_boroughs",
     "07_comparing_forecasts",
 ]
 

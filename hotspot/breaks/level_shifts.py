@@ -7,8 +7,8 @@ The logarithm of the daily count is a level that drifts, a yearly season and noi
 and at each month in turn a step or a single month apart is added. That either is there is tested
 against what drift, noise and chance do by themselves. How strong those are is not known: the test
 is made for each of a lattice of strengths, and weighed by how well they explain the record with the
-step in it (the restricted likelihood). A test that took the likeliest strengths alone would take
-drift for a step whenever it guessed the drift too small.
+step in it (the restricted likelihood), strong drift beforehand less than weak. A test that took the
+likeliest strengths alone would take drift for a step whenever it guessed the drift too small.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ FEWEST_MONTHS = 24
 FEWEST_A_MONTH = 20  # below, logarithms of counts are too skewed for the tails that are used
 _MOST = 12  # breaks after which the search ends
 _DRIFT = (0.0, 0.01, 0.02, 0.04, 0.08, 0.16)  # standard deviation of a month's drift
+_USUAL_DRIFT = 0.02  # stronger ones are given less weight beforehand, as a Cauchy law would
 _NOISE = (0.0, 0.03, 0.06, 0.12, 0.24, 0.5)  # of a month's noise, beside that of chance
 _HARMONICS = 2
 _AROUND = 6  # months on either side whose median is taken for what chance belongs to
@@ -165,6 +166,7 @@ class _Series:
         laws = np.array([(drift, noise) for drift in _DRIFT for noise in _NOISE])
         log_likelihood, size, precision = self.fits(fixed, columns, laws)
         weight = np.exp(log_likelihood - log_likelihood.max(0))
+        weight /= 1 + (laws[:, :1] / _USUAL_DRIFT) ** 2
         weight /= weight.sum(0)
         tail = 2 * student.sf(np.abs(size) * np.sqrt(precision), freedom)
         mean = (weight * size).sum(0)

@@ -222,7 +222,7 @@ def forecast(
         typer.Option("--start", help="First period, such as 2025-01; default: where data end."),
     ] = None,
     periods: Annotated[
-        int | None, typer.Option("--periods", metavar="N", help="How many. [1]")
+        int | None, typer.Option("--periods", metavar="N", help="How many, such as 12 months. [1]")
     ] = None,
     size: Size = None,
     seed: Seed = None,
@@ -274,6 +274,9 @@ def backtest(
     end: Annotated[
         str | None, typer.Option("--end", help="End of the last one: 2025-01 judges December 2024.")
     ] = None,
+    horizon: Annotated[
+        int | None, typer.Option("--horizon", metavar="N", help="Months ahead, up to N. [1]")
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", metavar="N", help="Threads; the numbers stay the same. [1]"),
@@ -322,8 +325,8 @@ def backtest(
 
     chosen = study_from(
         study, data=data, offence=offence, borough=borough, region=region, cell_size=cell_size,
-        model=model, folds_start=start, folds_end=end, size=size, seed=seed, out=out,
-        workers=workers, processes=processes or None, resume=resume or None,
+        model=model, folds_start=start, folds_end=end, horizon=horizon, size=size, seed=seed,
+        out=out, workers=workers, processes=processes or None, resume=resume or None,
         repair=repair or None,
     )  # fmt: skip
     run_backtest(chosen, chosen.out or Path("results/backtest"), quiet=quiet)

@@ -125,7 +125,7 @@ def backtest_of(
     kept = {"store": folder / STORE, "resume": True, "repair": study.run.repair}
     with _workers(study) as workers:
         return backtest(
-            {model.name: model.build() for model in study.models},
+            {model.name: model.build(areas) for model in study.models},
             events,
             Grid.over(areas, cell_size=study.grid.cell_size),
             origins,

@@ -21,6 +21,7 @@ _PLACES = {
     "size": ("forecast", "size"),
     "folds_start": ("folds", "start"),
     "folds_end": ("folds", "end"),
+    "horizon": ("folds", "horizon"),
     "workers": ("run", "workers"),
     "processes": ("run", "processes"),
     "resume": ("run", "resume"),

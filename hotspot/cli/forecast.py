@@ -24,11 +24,15 @@ from hotspot.study.parts import folder_name
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import numpy as np
     import pandas as pd
     import xarray as xr
 
     from hotspot.data.events import Events
+    from hotspot.grid.cells import Grid
+    from hotspot.study import StudyModel
 
+HORIZONS = (1, 3, 6, 12)  # periods ahead that the screen shows
 SAVED_AS = ("forecast.nc", "cells.parquet", "cells.geojson", "forecast.tif")
 FILES = (*SAVED_AS, "boroughs.parquet", "boroughs.csv", *MAPS)
 
@@ -90,9 +94,9 @@ def issued_forecasts(
     past = events.before(cutoff)
     children = np.random.default_rng(study.seed).spawn(len(study.models))
     for model, child in zip(study.models, children, strict=True):
-        with stages(["fitting", "simulating"], quiet=quiet) as stage:
+        with stages(["fitting", "simulating", "recalibrating"], quiet=quiet) as stage:
             next(stage)
-            fitted = model.build().fit(past, grid, end=cutoff)
+            fitted = model.build(areas).fit(past, grid, end=cutoff)
             next(stage)
             forecast = issue_forecast(
                 fitted,
@@ -103,6 +107,9 @@ def issued_forecasts(
                 areas=areas,
                 input_sha256=past.content_hash(),
             )
+            next(stage)
+            if study.forecast.recalibrate is not None:
+                forecast = recalibrated(study, model, forecast, (past, grid, areas), rng=child)
         yield model.name, forecast
 
 
@@ -122,7 +129,50 @@ def _put_on_record(record: Record, forecast: xr.Dataset, folder: Path, *, model:
         record.wrote(folder / name, model=model, **more)
 
 
+def recalibrated(
+    study: Study,
+    model: StudyModel,
+    forecast: xr.Dataset,
+    record: tuple[Events, Grid, gpd.GeoDataFrame],
+    *,
+    rng: np.random.Generator,
+) -> xr.Dataset:
+    """The forecast with bounds of areas that would have held over the months before its cut-off."""
+    import pandas as pd
+
+    from hotspot.backtesting.folds import rolling_origin
+    from hotspot.backtesting.run import backtest
+    from hotspot.forecast.recalibration import recalibrate
+
+    past, grid, areas = record
+    folds = study.forecast.recalibrate
+    last, first = (
+        pd.Timestamp(instant).tz_convert(past.time_zone).tz_localize(None).to_period("M")
+        for instant in (past.end, _periods(study, past)[0].left)
+    )
+    months = folds + study.forecast.periods - 1
+    origins = rolling_origin(
+        (last - months).start_time,
+        last.start_time,
+        horizon=study.forecast.periods,
+        gap=(first - last).n,
+        time_zone=past.time_zone,
+    )
+    earlier = backtest(
+        {model.name: model.build(areas)},
+        past,
+        grid,
+        origins,
+        rng=rng,
+        size=study.forecast.size,
+        quantiles=study.forecast.quantiles,
+        areas=areas,
+    )
+    return recalibrate(forecast, earlier.sel(model=model.name), folds=folds)
+
+
 def _periods(study: Study, events: Events) -> pd.IntervalIndex:
+    """What is forecast; without a start it begins where the events end."""
     from hotspot.grid.periods import make_periods
 
     start = study.forecast.start
@@ -174,22 +224,26 @@ def area_rows(forecast: xr.Dataset) -> pd.DataFrame:
 
 
 def say_forecast(forecast: xr.Dataset, *, title: str) -> None:
-    """Borough, expected count, 90 % interval; for the first period."""
-    rows = area_rows(forecast)
-    first = rows[rows["start"] == rows["start"].iloc[0]]
+    """Borough, expected count, 90 % interval, one, three, six and twelve periods ahead."""
     say(f"{title}")
-    say(f"Recorded offences to expect from {first['start'].iloc[0]} to {first['end'].iloc[0]}:")
+    for ahead in HORIZONS:
+        if ahead <= forecast.sizes["time"]:
+            _say_period(forecast.isel(time=[ahead - 1]))
+    if forecast.sizes["time"] > 1:
+        say(f"  All {forecast.sizes['time']} periods are in boroughs.csv.")
+    say(f"  The interval includes {forecast.attrs['interval_kind']}.")
+    for finding in json.loads(forecast.attrs.get("findings", "[]")):
+        say(f"  Finding: {finding}")
+
+
+def _say_period(forecast: xr.Dataset) -> None:
+    rows = area_rows(forecast)
+    begin, end = rows["start"].iloc[0], rows["end"].iloc[0]
+    say(f"Recorded offences to expect from {begin} to {end}:")
     say_table(
         ("", "expected", "90 % interval"),
         [
             (row.area, f"{row.expected_count:.1f}", f"{low:.0f} to {high:.0f}")
-            for row, low, high in zip(
-                first.itertuples(), first["q0.05"], first["q0.95"], strict=True
-            )
+            for row, low, high in zip(rows.itertuples(), rows["q0.05"], rows["q0.95"], strict=True)
         ],
     )
-    if forecast.sizes["time"] > 1:
-        say(f"  and {forecast.sizes['time'] - 1} later periods in boroughs.csv")
-    say(f"  The interval includes {forecast.attrs['interval_kind']}.")
-    for finding in json.loads(forecast.attrs.get("findings", "[]")):
-        say(f"  Finding: {finding}")

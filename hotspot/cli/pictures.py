@@ -47,8 +47,10 @@ def draw_curves(result: xr.Dataset, folder: Path, *, rng: np.random.Generator, n
     )
     _save(axes.figure, file_in(folder, "capture.png"), note)
     if result.sizes["fold"] >= 2:  # one period alone says nothing of how often
-        actual = score_by_fold(result, lambda fold: _coverage(fold, rng))
-        options = {"block": max(1, min(3, result.sizes["fold"] // 2)), "size": DRAWS}
+        # All steps ahead together; folds that share months are drawn together.
+        actual = score_by_fold(result, lambda fold: _coverage(fold, rng)).mean("step")
+        block = max(1, min(max(3, result.sizes["step"]), result.sizes["fold"] // 2))
+        options = {"block": block, "size": DRAWS}
         table = coverage_table(actual, rng=rng, dim="fold", confidence=0.95, **options)
         _save(plot_calibration(table).figure, file_in(folder, "calibration.png"), note)
 

@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from hotspot._typing import FloatArray
-from hotspot.errors import ConvergenceError
+from hotspot.errors import ConvergenceError, HotspotError
 
 Trace: TypeAlias = list[tuple[FloatArray, float]]
 
@@ -81,8 +81,10 @@ def maximise(likelihood: Likelihood, starts: Sequence[FloatArray]) -> Maximum:
     failures = []
     for trace in sorted(begun, key=lambda trace: -trace[-1][1]):
         try:
-            further = _climbed(likelihood, trace[-1][0], most=_MOST_STEPS)
-            return _polished(likelihood, [*trace, *further])
+            # What overflows on the way is no peak, and is refused as such.
+            with np.errstate(over="ignore", invalid="ignore"):
+                further = _climbed(likelihood, trace[-1][0], most=_MOST_STEPS)
+                return _polished(likelihood, [*trace, *further])
         except ConvergenceError as error:
             failures.append(error)
     raise ConvergenceError(
@@ -112,17 +114,27 @@ def _climbed(likelihood: Likelihood, start: FloatArray, *, most: int) -> Trace:
         found = scale[:, None] * likelihood.expected_information(z * scale) * scale
         return found if np.isfinite(found).all() else np.eye(z.size)
 
+    def slope(z: FloatArray) -> FloatArray:
+        return -scale * likelihood.score(z * scale)
+
+    options = {"gtol": 1e-3, "maxiter": most, "initial_trust_radius": 5.0}
     with warnings.catch_warnings():
         # At such a trial point the value is infinite, and the step is not taken.
         warnings.simplefilter("ignore", RuntimeWarning)
-        minimize(
-            value,
-            start / scale,
-            method="trust-exact",
-            jac=lambda z: -scale * likelihood.score(z * scale),
-            hess=curvature,
-            options={"gtol": 1e-3, "maxiter": most, "initial_trust_radius": 5.0},
-        )
+        try:
+            minimize(
+                value,
+                start / scale,
+                method="trust-exact",
+                jac=slope,
+                hess=curvature,
+                options=options,
+            )
+        except ValueError as error:
+            # Where slopes overflow the climb has lost its way. It ends at the highest point so far,
+            # and whether that is a peak is found out later.
+            if isinstance(error, HotspotError) or "infs or NaNs" not in str(error):
+                raise
     highest = max(range(len(trace)), key=lambda i: trace[i][1])
     return [*trace, trace[highest]]
 

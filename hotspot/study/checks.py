@@ -35,8 +35,14 @@ _TYPES: dict[str, tuple[Callable[[Any], bool], str, Callable[[Any], Any]]] = {
 
 
 def checked(where: str, key: str, value: Any, kind: str, base: Path = Path()) -> Any:
-    """`value` as the type that the annotation `kind` names; other annotations pass as they are."""
-    wanted = [_TYPES.get(one.strip()) for one in kind.split("|") if one.strip() != "None"]
+    """`value` as the type that the annotation `kind` names; other annotations pass as they are.
+
+    TOML has no word for nothing: "none" stands for it where it may be said and a text may not.
+    """
+    kinds = [one.strip() for one in kind.split("|")]
+    if value == "none" and "None" in kinds and not {"str", "Path"} & set(kinds):
+        return None
+    wanted = [_TYPES.get(one) for one in kinds if one != "None"]
     if None in wanted:
         return value
     for is_one, _, become in filter(None, wanted):

@@ -11,9 +11,12 @@ from hotspot.guards.outcome import Override
 from hotspot.study.models import made
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+
     from hotspot.models.protocol import Model
 
 QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+FEWEST_EARLIER = 6  # forecasts that bounds are recalibrated on; as hotspot.recalibrate has it
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,12 @@ class StudyModel:
     kind: str
     options: tuple[tuple[str, Any], ...] = ()
 
-    def build(self) -> Model:
-        """The model itself; `StudyError` where an option is not one of its kind's."""
-        return made(f"[[models]] {self.name!r}", self.kind, self.options)
+    def build(self, areas: gpd.GeoDataFrame | None = None) -> Model:
+        """The model itself; `StudyError` where an option is not one of its kind's.
+
+        Without the study's `areas` a model that needs them can be checked, but not fitted.
+        """
+        return made(f"[[models]] {self.name!r}", self.kind, self.options, areas=areas)
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,9 @@ class StudyForecast:
         Simulated futures behind the bounds.
     quantiles : tuple of float
         Levels of the bounds; 0.05 and 0.95 must be among them.
+    recalibrate : int or None
+        Stretch the bounds of areas so that they would have held over this many earlier forecasts
+        (:func:`hotspot.recalibrate`), for which each model is fitted that many times more.
     """
 
     start: str | None = None
@@ -138,6 +147,7 @@ class StudyForecast:
     length: str = "month"
     size: int = 1000
     quantiles: tuple[float, ...] = QUANTILES
+    recalibrate: int | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from hotspot.guards.outcome import Override
 from hotspot.study.checks import checked, unknown
 from hotspot.study.models import MODEL_KINDS
 from hotspot.study.parts import (
+    FEWEST_EARLIER,
     Study,
     StudyArea,
     StudyData,
@@ -229,6 +230,14 @@ def _consistent(study: Study) -> Study:
             raise StudyError(
                 f"[forecast] {key} must be at least 1, got {getattr(study.forecast, key)}."
             )
+    earlier = study.forecast.recalibrate
+    if earlier is not None and earlier < FEWEST_EARLIER:
+        raise StudyError(
+            f"[forecast] recalibrate must be at least {FEWEST_EARLIER} earlier forecasts, got "
+            f"{earlier}."
+        )
+    if earlier is not None and study.forecast.length != "month":
+        raise StudyError('[forecast] recalibrate is for forecasts by the month: length = "month".')
     if study.run.workers < 1:
         raise StudyError(f"[run] workers must be at least 1, got {study.run.workers}.")
     if study.run.repair and not study.run.resume:

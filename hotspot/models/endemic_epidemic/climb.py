@@ -90,7 +90,9 @@ def climb(
             if plainer is None:
                 return Climbed(structure, likelihood, maximum, tuple(findings))
         except ConvergenceError as error:
-            plainer = plainer_structure(structure, likelihood, _highest(error.trace, start))
+            # The way up may have ended where slopes overflow; what is plainer shows there too.
+            with np.errstate(over="ignore", invalid="ignore"):
+                plainer = plainer_structure(structure, likelihood, _highest(error.trace, start))
             if plainer is None:
                 raise
         structure, finding = plainer
