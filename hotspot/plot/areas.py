@@ -110,7 +110,8 @@ def plot_area_bounds(
     clear_spines(ax, "bottom")
     ax.set_xlabel("Recorded offences in the period", fontsize=9, color=INK)
     ax.set_title(period_of(expected), loc="left", fontsize=11, color=INK)
-    ax.legend(loc="lower right", fontsize=8, frameon=False)
+    # Beside the bars: with few areas there is no free corner among them.
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8, frameon=False)
     _small_print(ax, caption_of(forecast) if caption is None else caption)
     return ax
 

@@ -31,6 +31,7 @@ from hotspot.errors import (
     UnknownNameError,
 )
 from hotspot.models.endemic_epidemic.neighbours import KnownWeights
+from hotspot.models.maximise import maximise
 
 from .monthly_cases import CELL, coverage_without, record_of
 
@@ -176,3 +177,25 @@ def test_a_new_list_too_late_to_learn_from_is_refused_and_told():
         pytest.raises(TooFewEventsError, match="14 published months can be used"),
     ):
         PLAIN.fit(other, grid)
+
+
+class _Cliff:
+    """Rises without end, by slopes that overflow."""
+
+    names = ("height",)
+
+    def log_likelihood(self, theta):
+        return float(theta[0])
+
+    def score(self, theta):
+        return np.full(theta.size, np.inf)
+
+    def expected_information(self, theta):
+        return np.eye(theta.size)
+
+    observed_information = expected_information
+
+
+def test_a_climb_whose_slopes_overflow_ends_in_a_typed_refusal():
+    with pytest.raises(ConvergenceError, match="'height'"):
+        maximise(_Cliff(), [np.zeros(1)])
