@@ -19,6 +19,7 @@ from hotspot._numba.count_likelihood import count_curvatures
 from hotspot._typing import FloatArray, IntArray
 
 _KNOTS = 64
+_HIGHEST = 2e4  # counts up to which the information of an excess is summed
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +134,17 @@ class CountLaw:
 
 
 def _excess_information(mean: FloatArray, excess: FloatArray) -> FloatArray:
-    r""":math:`\sum_{j \ge 1} P(y > j) (j / (\mu + a j))^2` less what every count has alike."""
+    r""":math:`\sum_{j \ge 1} P(y > j) (j / (\mu + a j))^2` less what every count has alike.
+
+    NaN where counts would reach too high for the sum; a climb then takes steps without it.
+    """
     from scipy.stats import nbinom
 
     sd = np.sqrt(mean * (1 + excess))
-    highest = int(np.max(mean + 12 * sd * (1 + excess))) + 20
+    highest = np.max(mean + 12 * sd * (1 + excess)) + 20
+    if not highest < _HIGHEST:  # nor where it is not a number: a climb that has lost its way
+        return np.full(mean.shape, np.nan)
+    highest = int(highest)
     j = np.arange(1.0, highest)[:, None]
     beyond = nbinom.sf(j, mean / excess, 1 / (1 + excess))
     varies = (beyond * (j / (mean + excess * j)) ** 2).sum(axis=0)
