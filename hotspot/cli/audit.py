@@ -39,7 +39,7 @@ def run_audit_of(
         grid=grid,
         rng=np.random.default_rng(asked.seed),
         groups=[one.load(grid) for one in asked.groups],
-        model=None if fast or specification is None else specification.build(),
+        model=None if fast or specification is None else specification.build(areas),
         progress=shows_progress(quiet),
     )
     told = {

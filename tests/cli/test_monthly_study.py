@@ -92,7 +92,7 @@ def test_a_recalibration_that_makes_no_sense_is_refused(forecast, said):
 
 def test_what_the_example_only_mentions_is_true_too():
     """Its commented models and keys, with the marks of a comment taken away."""
-    text = example_study_path().read_text(encoding="utf-8")
+    text = example_study_path().read_text(encoding="utf-8").partition("[data]")[2]
     blocks = re.findall(r"(?:^#     .*\n)+", text, flags=re.MULTILINE)
     models = [re.sub("^#     ", "", b, flags=re.MULTILINE) for b in blocks if "[[models]]" in b]
     assert len(models) == 2
