@@ -23,9 +23,8 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import pandas as pd
@@ -35,6 +34,7 @@ from city_records import CITIES
 import hotspot as hs
 from hotspot.models.level import LevelVariance
 
+HERE = Path(__file__).resolve().parent
 CELL = 1_000.0
 EVEN = 0.01
 DAY = pd.Timedelta(days=1)
