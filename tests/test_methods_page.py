@@ -17,8 +17,8 @@ ROWS = [
     if line.startswith("| ") and "`" in line
 ]
 NOTEBOOKS = {path.name[1]: path for path in (ROOT / "notebooks").glob("*.ipynb")}
-NOT_METHODS = {"audit", "backtesting", "data", "disclosure", "errors", "evaluate", "forecast", "grid", "guards",
-               "ledger", "models", "plot"}  # fmt: skip
+NOT_METHODS = {"audit", "backtesting", "data", "disclosure", "errors", "evaluate", "forecast",
+               "grid", "guards", "ledger", "models", "plot"}  # fmt: skip
 
 
 def names_in(cell: str) -> list[str]:
