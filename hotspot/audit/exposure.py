@@ -219,6 +219,12 @@ def _furthest(code, name, rows, *, n, limit, level, reading) -> AuditResult:
         for one in rows
         if one["lower"] is not None and (one["lower"] > limit or one["upper"] < 1 / limit)
     ]
+    ordered = sorted(rows, key=lambda one: one["value"])
+    span = "".join(
+        f" {what.capitalize()} of all: {one['group']!r}, {one['value']:.2f} times."
+        for what, one in (("least", ordered[0]), ("most", ordered[-1]))
+        if one is not row
+    )
     reason = "" if row["lower"] is not None else FEW_WINDOWS
     if alarms:
         named = ", ".join(map(repr, alarms))
@@ -226,6 +232,6 @@ def _furthest(code, name, rows, *, n, limit, level, reading) -> AuditResult:
     return AuditResult(
         code, name, row["value"],
         None if row["lower"] is None else (row["lower"], row["upper"]),
-        n=n, level=level, reading=reading(row), groups=tuple(rows),
+        n=n, level=level, reading=reading(row) + span, groups=tuple(rows),
         status="warn" if alarms else "ok", reason=reason,
     )  # fmt: skip

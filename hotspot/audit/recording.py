@@ -133,8 +133,8 @@ def reporting_sensitivity(
         groups=({"group": f"flags that a gap of {gap:.2f} could take away", "value": taken,
                  "source": source},),
         status="warn" if taken >= 0.5 else "ok", reason=told if taken >= 0.5 else why,
-        reading=f"If people in one place report {value:.3f} times as often as in another, that "
-        f"alone can decide which of the two is flagged. {told}"
+        reading=f"Where people report {value - 1:.2g} times more than elsewhere, that alone can "
+        f"decide which of two places is flagged. {told}"
         + ("" if plausible else " How large the gap is in truth must come from a survey."),
     )  # fmt: skip
 

@@ -292,7 +292,13 @@ class _Made:
         return step(
             pai_over_snap_null, self.model, self.events, self.grid, self._folds(),
             area_share=self.plan.area_share, n_records=self.plan.null_records,
+            surfaces=self._residents(),
         )  # fmt: skip
+
+    def _residents(self) -> dict[str, xr.DataArray]:
+        """Where people live: a second measure of what a record without a hotspot would hold."""
+        divisions = list(self.divisions.values())
+        return {"resident": divisions[0].residents.sum("group")} if divisions else {}
 
     def _parity(self, division: Groups):
         last = {dim: -1 for dim in self.expected.dims if dim not in ("y", "x")}
