@@ -27,6 +27,7 @@ from hotspot import (
     rolling_origin,
 )
 from hotspot.errors import LeakError, MissingPackageError, ParameterError, TooFewEventsError
+from hotspot.models.endemic_epidemic.grid_data import arrange_grid
 from hotspot.models.parts.shapes import GaussianShape
 from hotspot.study.models import made
 from tests.models.monthly_cases import TRUE, record_of, simulated_counts
@@ -229,6 +230,16 @@ def test_too_few_months_or_offences_are_refused(resting):
     few = np.where(np.arange(SIDE**2) < 4, resting, 0.0)
     with pytest.raises(TooFewEventsError, match="learned from 1,000 or more"):
         MODEL.fit(*record_of(few, side=SIDE))
+
+
+def test_a_short_record_can_be_asked_for_and_is_remarked(resting):
+    record = record_of(resting[:20], side=SIDE)
+    data = arrange_grid(replace(PLAIN, fewest_months=18), *record, None)
+    assert "Only 20 published months" in data.findings[0]
+    with pytest.raises(TooFewEventsError, match="the model needs 24"):
+        arrange_grid(PLAIN, *record, None)
+    with pytest.raises(ParameterError, match="fewest_months must be 12 or more"):
+        replace(PLAIN, fewest_months=11)
 
 
 def test_without_scikit_learn_the_extra_is_named(resting, monkeypatch):

@@ -36,8 +36,8 @@ from hotspot.models.parts.shapes import GaussianShape
 if TYPE_CHECKING:
     from hotspot.models.endemic_epidemic.model import EndemicEpidemic
 
-_FEWEST_MONTHS = 24
 _FEWEST_EVENTS = 30
+_TWO_YEARS = 24  # months
 _LEARNING = 24  # months from which long-run rates are first made, and at most half the record
 _WIDTHS = 4.0  # neighbourhoods end this many bandwidths out
 
@@ -127,7 +127,7 @@ def arrange_grid(
         findings.append(list_change_words(exposure, past.months))
         warnings.warn(findings[-1], DataQualityWarning, stacklevel=4)
     begin = exposure.new_list_at or 0
-    _require_enough(past, begin)
+    findings += _require_enough(past, begin, model.fewest_months)
     findings += _crossed(past, begin, of_points, events)
     bandwidth = model.neighbourhood
     around = _spread(grid, past, exposure, GaussianShape(bandwidth), _WIDTHS * bandwidth)
@@ -196,11 +196,12 @@ def _spread(grid: Grid, past: MonthCounts, exposure: Exposure, decay, reach) -> 
     )
 
 
-def _require_enough(past: MonthCounts, begin: int) -> None:
+def _require_enough(past: MonthCounts, begin: int, fewest: int) -> list[str]:
+    """What is to be said of a short record that was asked for; refuses a shorter one."""
     months = int(past.published[begin:].sum())
-    if months < _FEWEST_MONTHS:
+    if months < fewest:
         raise TooFewEventsError(
-            f"{months} published months can be used, and the model needs {_FEWEST_MONTHS}: a year "
+            f"{months} published months can be used, and the model needs {fewest}: a year "
             "or more to learn each cell's long-run rate, and then a year of seasons. Give a longer "
             "record, or take HistoricalRate."
         )
@@ -210,6 +211,12 @@ def _require_enough(past: MonthCounts, begin: int) -> None:
             f"{number} offences were recorded in these months, and the model needs "
             f"{_FEWEST_EVENTS}. Take a larger region or a longer record."
         )
+    if months >= _TWO_YEARS:
+        return []
+    return [
+        f"Only {months} published months can be used, fewer than {_TWO_YEARS}: long-run rates are "
+        "rough, and seasons cannot be told from other change."
+    ]
 
 
 def _explained(model: EndemicEpidemic, published: BoolArray, begin: int) -> IntArray:

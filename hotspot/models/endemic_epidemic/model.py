@@ -72,6 +72,9 @@ class EndemicEpidemic:
     window : int or None
         How many months before the cut-off are explained; older ones only feed the long-run rate.
         None for all but the first two years.
+    fewest_months : int
+        Published months below which a record is refused, 12 or more. Below 24 seasons cannot be
+        told: set `harmonics` to 0. The fit's ``findings`` say how short the record was.
 
     Raises
     ------
@@ -120,6 +123,7 @@ class EndemicEpidemic:
     repeats: bool = True
     exposure: Literal["auto", "points", "area"] = "auto"
     window: int | None = 60
+    fewest_months: int = 24
 
     def __post_init__(self) -> None:
         half_lives = tuple(np.atleast_1d(np.asarray(self.half_life, float)).tolist())
@@ -139,6 +143,8 @@ class EndemicEpidemic:
             )
         if self.window is not None and self.window < 12:
             raise ParameterError(f"window must be at least 12 months, got {self.window}.")
+        if self.fewest_months < 12:
+            raise ParameterError(f"fewest_months must be 12 or more, got {self.fewest_months}.")
 
     @property
     def longest_lag(self) -> int:
@@ -168,7 +174,7 @@ class EndemicEpidemic:
         Raises
         ------
         TooFewEventsError
-            If fewer than 24 published months or 30 events can be used.
+            If fewer than `fewest_months` published months or 30 events can be used.
         GridMismatchError
             If events and grid are in different reference systems.
         RefusedError
