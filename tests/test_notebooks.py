@@ -18,6 +18,7 @@ EXPECTED = [
     "05_self_exciting",
     "06_two_boroughs",
     "07_comparing_forecasts",
+    "08_many_workers",
 ]
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -60,7 +61,7 @@ def protocol_of(plan: Plan, *, seed: str) -> dict[str, Any]:
         "events_sha256": plan.events.content_hash(),
         "overrides": described(plan.events.overrides),
         "areas": areas,
-        "seed": seed,
+        "seed": json.loads(seed),
         "size": int(plan.size),
         "quantiles": [float(level) for level in plan.quantiles],
         "keep_members": bool(plan.keep_members),

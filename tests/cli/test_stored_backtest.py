@@ -54,7 +54,7 @@ def test_a_damaged_store_is_refused_in_one_sentence_and_repaired_on_request(back
 def test_another_study_in_the_same_folder_is_refused_with_what_differs(backtest, tmp_path):
     backtest(tmp_path, "--resume")
     refused = backtest(tmp_path, "--resume", "--seed", 2, ends_with=2).stderr
-    assert "is another one: seed" in refused
+    assert "is another one: seed.entropy" in refused
 
 
 def test_repair_without_resume_is_refused(backtest, tmp_path):
