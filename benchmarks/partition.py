@@ -40,7 +40,7 @@ def main() -> None:
         for force, (paths, region) in files.items():
             written = [partition(path, region, out) for path in paths]
             print_cost(force, written)
-            check_whole(force, paths, region, [one["path"] for one in written])
+            check_whole(paths, region, [one["path"] for one in written])
     print(f"memory of the process, all the time: {peak()} MiB")
 
 
@@ -94,7 +94,7 @@ def print_cost(force: str, written: list[dict]) -> None:
     )
 
 
-def check_whole(force: str, files: list[Path], region, partitions: list[Path]) -> None:
+def check_whole(files: list[Path], region: Polygon, partitions: list[Path]) -> None:
     """A force put together from its partitions holds the rows of its files, each once."""
     start = time.process_time()
     tables = [Events.from_parquet(path).table for path in partitions]

@@ -1,5 +1,6 @@
 """A stored backtest: what a kill, a full disk or a broken chunk leaves is never taken for whole."""
 
+import errno
 import os
 import resource
 import shutil
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from zarr.storage import LocalStore
 
 from hotspot import (
     HistoricalRate,
@@ -255,16 +257,38 @@ def files_up_to(size: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_disk_that_takes_no_more_marks_nothing_as_done_that_is_not(city, path, stopped, tmp_path):
+@contextmanager
+def full_disk():
+    """The disk is full when the chances of the second fold are to be written."""
+    write = LocalStore.set
+
+    async def refused(self, key, value, *arguments):
+        if key == "probability/0.1.0.0.0":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        await write(self, key, value, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStore, "set", refused)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("refuses", "said"),
+    [(full_disk, "No space left on device"), (lambda: files_up_to(300), "File too large")],
+    ids=["a full disk", "a limit on files"],
+)
+def test_a_disk_that_takes_no_more_marks_nothing_as_done_that_is_not(
+    city, path, stopped, tmp_path, refuses, said
+):
     with pytest.raises(KeyboardInterrupt):
-        run(city, models=stopped, store=path, keep_members=True)
+        run(city, models=stopped, store=path)
     (tmp_path / "stop").unlink()
-    with files_up_to(300), pytest.raises(StoreWriteError, match="cannot be written: File too"):
-        run(city, models=stopped, store=path, keep_members=True, resume=True)
+    with refuses(), pytest.raises(StoreWriteError, match=f"cannot be written: {said}"):
+        run(city, models=stopped, store=path, resume=True)
     assert done(path) == ["00000-000.json"]
     assert verify_backtest(path) == []
-    resumed = run(city, models=stopped, store=path, keep_members=True, resume=True)
-    assert backtest_hash(resumed) == backtest_hash(run(city, models=stopped, keep_members=True))
+    resumed = run(city, models=stopped, store=path, resume=True)
+    assert backtest_hash(resumed) == backtest_hash(run(city, models=stopped))
 
 
 @contextmanager
