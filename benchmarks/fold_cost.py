@@ -100,7 +100,8 @@ def print_driver(events, boroughs) -> None:
         made = processor(lambda: run(models, events, grid, folds, **options))
         kept = processor(lambda: run(models, events, grid, folds, store=store, **options))
         size = sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
-        print(f"writing: {(kept - made) / len(folds):.2f} s and {size / len(folds) / 2**20:.2f} MiB")
+        mebibytes = size / len(folds) / 2**20
+        print(f"writing: {(kept - made) / len(folds):.2f} s and {mebibytes:.2f} MiB a forecast")
         verified = processor(lambda: verify_backtest(store)) / len(folds)
         loaded = processor(lambda: open_backtest(store).load()) / len(folds)
         print(f"verifying: {verified:.3f} s, reading: {loaded:.3f} s a forecast")

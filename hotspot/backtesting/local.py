@@ -66,7 +66,7 @@ def local_workers(n_workers: int) -> Iterator[Client]:
         "threads_per_worker": 1,
         "host": LOOPBACK,
         "dashboard_address": f"{LOOPBACK}:0",  # any free port: another cluster may have the usual
-        "silence_logs": logging.ERROR,
+        "silence_logs": logging.CRITICAL,  # what matters is raised; the rest is retried
     }
     with LocalCluster(n_workers=n_workers, **options) as cluster, Client(cluster) as client:
         yield client

@@ -341,6 +341,8 @@ class Store:
     def _writing(self) -> Iterator[None]:
         try:
             yield
+        except StoreWriteError:
+            raise
         except OSError as error:
             raise StoreWriteError(
                 f"The backtest at {self.path} cannot be written: {error.strerror or error}. What "

@@ -24,12 +24,13 @@ from hotspot import (
     HistoricalRate,
     KernelDensity,
     backtest_hash,
+    local_workers,
     open_backtest,
     verify_backtest,
 )
 from hotspot.backtesting import workers as workers_module
 from hotspot.backtesting.protocol import described, differences
-from hotspot.errors import CoverageError, ParameterError, StoreError, StoreWriteError
+from hotspot.errors import CoverageError, ParameterError, StoreError, StoreWriteError, WorkerError
 from tests.backtesting.stored_cases import HALVES, MODELS, Slow, Stopped, a_city, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -305,8 +306,9 @@ def nobody():
 
 
 def test_a_folder_that_may_not_be_written_is_refused_before_anything_is_fitted(
-    city, tmp_path, stopped
+    city, path, tmp_path, stopped
 ):
+    run(city, store=path, end="2021-03")  # loads modules that nobody may be unable to read
     with tempfile.TemporaryDirectory() as closed:  # others may not even look into tmp_path
         Path(closed).chmod(0o555)
         with nobody(), pytest.raises(StoreWriteError, match="cannot be written: Permission denied"):
@@ -329,6 +331,13 @@ def test_what_a_kill_left_half_written_is_swept_away(city, whole):
     begun.mkdir()
     run(city, store=path.parent / "other", end="2021-03")
     assert not begun.exists()
+
+
+def test_without_dask_threads_fill_a_store_and_processes_are_refused(city, path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert run(city, store=path, end="2021-03", workers=2).sizes["fold"] == 1
+    with pytest.raises(WorkerError, match="pip install"), local_workers(1):
+        pass
 
 
 def test_a_period_that_was_not_recorded_is_refused_before_anything_is_fitted(
