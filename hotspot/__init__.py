@@ -148,6 +148,8 @@ _names = {
         "plot_space_time_k",
         "plot_knox",
     ],
+    "card.write": ["Card", "write_card"],
+    "card.check": ["check_card"],
 }
 
 __getattr__, __dir__, __all__ = _lazy.attach(

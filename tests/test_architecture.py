@@ -37,6 +37,7 @@ NO_EXAMPLE = {
     "SnapNullReport": "made by snap_null, which shows one",
     "AddedValueReport": "made by added_value, which shows one",
     "EquivalenceReport": "made by baseline_equivalence, which shows one",
+    "Card": "made by write_card, which shows one",
     "Fold": "made by rolling_origin, which shows one",
     "Damage": "made by verify_backtest; its test damages a store in six ways",
 }

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from hotspot import __version__
+from hotspot.cli.card import card
 from hotspot.cli.flags import study_from
 from hotspot.cli.record import on_record
 from hotspot.errors import HotspotError, HotspotWarning
@@ -475,6 +476,9 @@ def audit(
     chosen = study_from(study)
     code = run_audit_of(chosen, plan, out, backtest=backtest, fast=fast, quiet=quiet)
     raise typer.Exit(code)
+
+
+app.command(short_help="Write what a run says of itself: record, cards, a plain page.")(card)
 
 
 def main() -> None:

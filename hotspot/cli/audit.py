@@ -45,6 +45,7 @@ def run_audit_of(
     told = {
         "plan_sha256": sha256(plan_path.read_bytes()).hexdigest(),
         "model": asked.plan.model,
+        "area_share": asked.plan.area_share,
         "windows": int(result.sizes["fold"] * result.sizes["step"]),
         "events_sha256": events.content_hash(),
         "groups": [{"name": one.name, "source": one.source} for one in asked.groups],
