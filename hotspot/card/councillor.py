@@ -210,8 +210,8 @@ def _how_to_check(facts: Facts) -> Iterator[dict[str, Any]]:
         "Fingerprint of the data that it was made from: {input_sha256}",
         "Fingerprint of the plan of checks: {audit_plan_sha256}",
         "It is on record as line {entry_number} of the ledger: {entry_hash}",
-        "The ledger then had {ledger_size} lines. Its seal: {ledger_root}. Ask for the same seal "
-        "from somebody outside.",
+        "Lines in the ledger at that time: {ledger_size}. Its seal: {ledger_root}. Ask somebody "
+        "outside for the same seal.",
     )
     if "ledger_root" not in facts:
         yield {

@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from hotspot.cli.output import file_in, relative, results_folder, say, write_text
+from hotspot.cli.record import DEFAULT, ledger_path, on_record, recorded
 from hotspot.errors import StudyError
 
+SOURCES = ("answers", "audit", "backtest")
 CHANGED = 4  # exit code of a card that is not what was written
 
 
+@on_record
 def card(
     run: Annotated[
         Path | None,
@@ -36,9 +39,6 @@ def card(
         float | None,
         typer.Option("--area-share", help="Of the land flagged. [the audit's, else 0.05]"),
     ] = None,
-    ledger: Annotated[
-        Path | None, typer.Option("--ledger", metavar="FILE", help="Whose checkpoint is printed.")
-    ] = None,
     check: Annotated[
         Path | None,
         typer.Option("--check", metavar="FOLDER", help="Is this card still what was written?"),
@@ -60,7 +60,7 @@ def card(
         hotspot card results/forecast --check results/card
 
     Every number is read anew from the files and carries its source. What only a human can answer
-    says NOT PROVIDED until it is answered.
+    says NOT PROVIDED until it is answered. The checkpoint of the ledger is printed on the page.
 
     \b
     Writes to FOLDER, each as .html and .json:
@@ -72,7 +72,7 @@ def card(
 
     Exit code 4 if --check finds a card that is not what was written.
     """
-    files = {"audit": audit, "backtest": backtest, "ledger": ledger}
+    files = {"audit": audit, "backtest": backtest}
     if new_answers is not None:
         write_template(new_answers)
     elif check is not None:
@@ -95,10 +95,20 @@ def write_template(path: Path) -> None:
 
 def run_card(run: Path, out: Path, **given: object) -> None:
     """Write the card of a run, and say what stands out."""
-    from hotspot.card.write import FILES, write_card
+    from hotspot.card.write import FILES, run_file, write_card
 
     results_folder(out, files=FILES)
-    card = write_card(run, out, **given)
+    kept = ledger_path()
+    choices = {name: given[name] for name in ("model", "area_share")}
+    with recorded("card", **choices) as record:
+        # Of the ledger as it is now: this card's own entry can only follow.
+        ledger = kept if kept.exists() and kept.stat().st_size else None
+        for path in (run_file(run), *(given[name] for name in SOURCES if given[name] is not None)):
+            record.read(path)
+        card = write_card(run, out, ledger=ledger, **given)
+        record.says(expired=card.expired, not_provided=card.unanswered)
+        for name in FILES:
+            record.wrote(out / name)
     for reason in card.overrides:
         say(f"OVERRIDE on every page: {reason}")
     if card.expired:
@@ -117,7 +127,9 @@ def run_check(folder: Path, **given: object) -> int:
     """Say whether a card is what was written; the exit code is 4 if not."""
     from hotspot.card.check import check_card
 
-    problems = check_card(folder, **given)
+    kept = ledger_path()
+    # Whoever checks may keep a ledger of their own; only one that is named vouches for the card.
+    problems = check_card(folder, ledger=None if kept == DEFAULT else kept, **given)
     for one in problems:
         say(f"  {one}")
     if problems:
