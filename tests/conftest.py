@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Scripts that made reference values by other programs, which are not installed here.
+collect_ignore_glob = ["reference/pycsep/*.py"]
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

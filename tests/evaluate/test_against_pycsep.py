@@ -1,6 +1,6 @@
 """The tests of consistency against values of pyCSEP 0.8.0, and where the two differ on purpose.
 
-The values come from ``tests/reference/csep/consistency_values.py``; ``docs/against-pycsep.md``
+The values come from ``tests/reference/pycsep/consistency_values.py``; ``docs/against-pycsep.md``
 says why they differ where they do.
 """
 
@@ -23,7 +23,7 @@ from tests.evaluate.maps import forecast_of, on_grid
 from tests.reference import consistency as reference
 
 VALUES = json.loads(
-    (Path(__file__).parents[1] / "reference/csep/consistency_values.json").read_text("utf-8")
+    (Path(__file__).parents[1] / "reference/pycsep/consistency_values.json").read_text("utf-8")
 )
 POISSON, MEMBERS = VALUES["poisson"], VALUES["members"]
 EXACT = {"rel": 1e-10, "abs": 1e-10}

@@ -1,7 +1,7 @@
 """Reference values of pyCSEP 0.8.0's consistency tests, through its public functions.
 
     python -m venv csep && csep/bin/pip install pycsep==0.8.0
-    csep/bin/python tests/reference/csep/consistency_values.py
+    csep/bin/python tests/reference/pycsep/consistency_values.py
 
 writes consistency_values.json beside this script: arrays that went in and what came out. Nothing
 of hotspot is imported. Cells are those of a grid of longitudes and latitudes with one magnitude
