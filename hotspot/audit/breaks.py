@@ -10,13 +10,7 @@ from hotspot.audit.result import AuditResult, not_computable
 from hotspot.breaks.find import find_breaks
 from hotspot.data.events import Events
 from hotspot.errors import DataQualityWarning, TooFewEventsError
-
-# Known from what forces and police.uk published, not found in the data.
-KNOWN = (
-    ("2011-12", "data.police.uk drew a new list of map points; places before and after differ."),
-    ("2013-05", "Categories of offences were divided; some names ended, others began."),
-    ("2024-02", "The Metropolitan Police moved its records to CONNECT on 28 February 2024."),
-)
+from hotspot.guards.record import published_breaks
 
 
 def breaks_in_training(
@@ -73,8 +67,7 @@ def breaks_in_training(
     ]  # fmt: skip
     published = [
         {"group": f"{month}, published", "value": 1.0, "finding": told}
-        for month, told in KNOWN
-        if f"{first:%Y-%m}" < month < f"{last:%Y-%m}" and _is_police_uk(events)
+        for month, told in published_breaks(events.source.name, first, last)
     ]
     found = [*rows, *published]
     return AuditResult(
@@ -86,8 +79,3 @@ def breaks_in_training(
         "like a change in offences and may be one in recording." if found
         else f"No change in how offences were recorded was found from {first:%Y-%m} on.",
     )  # fmt: skip
-
-
-def _is_police_uk(events: Events) -> bool:
-    name = events.source.name.lower()
-    return "police.uk" in name and "simulated" not in name

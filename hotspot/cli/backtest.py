@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hotspot._files import replaced
+from hotspot.cli.findings import of_few_in_areas, say_overridden, say_remarks
 from hotspot.cli.judge import added_values, judge, scores_table, summarise
 from hotspot.cli.output import (
     file_in,
@@ -84,17 +86,36 @@ def backtest_events(
         write_csv(summary, file_in(folder, "summary.csv"), note=note)
         next(stage)
         draw_curves(result, folder, rng=scores_rng, note=note)
+    found = backtest_findings(study, events, areas, result)
+    say_overridden(found)
     say_summary(summary, study, n_folds=result.sizes["fold"])
+    say_remarks(found)
     for report in added_values(result, study, rng=scores_rng):
         say(str(report))
     say(f"Written to {relative(folder)}; look at summary.csv and capture.png first.")
     whole = backtest_hash(result)
-    record.says(content_sha256=whole, entropy=result.attrs.get("entropy"))
+    record.says(content_sha256=whole, entropy=result.attrs.get("entropy"), findings=found)
     drawn = CURVES if result.sizes["fold"] >= 2 else CURVES[:1]
     for name in (STORE if study.run.resume else "backtest.nc", "scores.csv", "summary.csv", *drawn):
         record.wrote(folder / name)
     say(f"SHA-256 of all forecasts and observations: {whole}")
     say()
+
+
+def backtest_findings(
+    study: Study, events: Events, areas: gpd.GeoDataFrame, result: xr.Dataset
+) -> list[dict[str, object]]:
+    """What guards say of the first fold, which has the shortest record to learn from."""
+    import pandas as pd
+
+    from hotspot.grid.cells import Grid
+    from hotspot.models.door import scope_of
+
+    first = pd.Timestamp(str(result["data_cutoff"].to_numpy()[0]))
+    grid = Grid.over(areas, cell_size=study.grid.cell_size)
+    scope = scope_of(events, grid, end=first)
+    few = of_few_in_areas(events.before(first), areas)
+    return [asdict(one) for one in (*scope.findings, *few)]
 
 
 def backtest_of(

@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hotspot.cli.findings import (
+    findings_of,
+    of_few_in_areas,
+    say_overridden,
+    say_remarks,
+    with_findings,
+)
 from hotspot.cli.output import (
     file_in,
     relative,
@@ -92,6 +99,7 @@ def issued_forecasts(
     periods = _periods(study, events)
     cutoff = min(periods[0].left, events.end).tz_convert(events.time_zone)
     past = events.before(cutoff)
+    few = of_few_in_areas(past, areas)
     children = np.random.default_rng(study.seed).spawn(len(study.models))
     for model, child in zip(study.models, children, strict=True):
         with stages(["fitting", "simulating", "recalibrating"], quiet=quiet) as stage:
@@ -110,14 +118,7 @@ def issued_forecasts(
             next(stage)
             if study.forecast.recalibrate is not None:
                 forecast = recalibrated(study, model, forecast, (past, grid, areas), rng=child)
-        yield model.name, forecast
-
-
-def findings_of(forecast: xr.Dataset, *, model: str) -> list[dict[str, object]]:
-    """What guards remarked or let pass, and what the model found in its data."""
-    of_guards = json.loads(forecast.attrs.get("scope", "{}")).get("findings", [])
-    of_model = [{"message": one} for one in json.loads(forecast.attrs.get("findings", "[]"))]
-    return [{"model": model, **one} for one in (*of_guards, *of_model)]
+        yield model.name, with_findings(forecast, few)
 
 
 def _put_on_record(record: Record, forecast: xr.Dataset, folder: Path, *, model: str) -> None:
@@ -225,6 +226,8 @@ def area_rows(forecast: xr.Dataset) -> pd.DataFrame:
 
 def say_forecast(forecast: xr.Dataset, *, title: str) -> None:
     """Borough, expected count, 90 % interval, one, three, six and twelve periods ahead."""
+    found = findings_of(forecast, model=forecast.attrs["model"])
+    say_overridden(found)
     say(f"{title}")
     for ahead in HORIZONS:
         if ahead <= forecast.sizes["time"]:
@@ -232,8 +235,7 @@ def say_forecast(forecast: xr.Dataset, *, title: str) -> None:
     if forecast.sizes["time"] > 1:
         say(f"  All {forecast.sizes['time']} periods are in boroughs.csv.")
     say(f"  The interval includes {forecast.attrs['interval_kind']}.")
-    for finding in json.loads(forecast.attrs.get("findings", "[]")):
-        say(f"  Finding: {finding}")
+    say_remarks(found)
 
 
 def _say_period(forecast: xr.Dataset) -> None:

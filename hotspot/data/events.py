@@ -217,6 +217,8 @@ class Events:
         FileFormatError
             If the file is damaged, was changed since it was written (its content hash does
             not match), or is GeoParquet without a window.
+        RefusedError
+            If a column identifies persons or is free text (G1, G2).
         """
         from hotspot.data.geoparquet import read_events
 

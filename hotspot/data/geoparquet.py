@@ -24,6 +24,7 @@ from hotspot.data.content import described_columns
 from hotspot.data.events import Events, Source
 from hotspot.errors import FileFormatError, HotspotError, MissingFileError
 from hotspot.guards.outcome import Override
+from hotspot.guards.persons import require_no_persons
 
 FORMAT = 1
 
@@ -87,6 +88,8 @@ def _checked(path: Path) -> Events:
             f"{path.name} does not match its content hash: it was changed or damaged after it "
             "was written. Make it again from the source."
         )
+    # A table can be put into events behind the door that Events.from_geodataframe is.
+    require_no_persons(events.table, kept=events.table.columns.drop(["time", "geometry"]))
     return events
 
 

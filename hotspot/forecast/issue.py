@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import geopandas as gpd
 import numpy as np
@@ -26,6 +26,8 @@ from hotspot.forecast.entropy import child_of
 from hotspot.forecast.schema import check_forecast
 from hotspot.grid.areas import area_weights
 from hotspot.grid.cells import Grid
+from hotspot.grid.counts import require_whole
+from hotspot.guards.record import of_age
 from hotspot.guards.scope import NOT_SAID, require_enough
 from hotspot.models.protocol import FittedModel
 
@@ -110,6 +112,8 @@ def issue_forecast(
         (zero claims that an offence is impossible there), or its parameters are not JSON.
     RefusedError
         If the model was fitted to fewer than 30 events, and nobody let that pass.
+    ResolutionError
+        If periods cut through the months (days) by which times were recorded.
     RegionError, UnknownNameError
         If `areas` are invalid or in another CRS, or have no column `by`.
     GridMismatchError
@@ -190,7 +194,7 @@ def issue_forecast(
         {name: (dims, values, _LABELS[name]) for name, (dims, values) in variables.items()},
         coords=coordinates,
         attrs={
-            **_attributes(fitted),
+            **_attributes(fitted, periods),
             "issued_at": issued_at.isoformat(),
             "entropy": entropy,
             "n_members": int(size),
@@ -267,6 +271,7 @@ def _checked_issue(issued_at, fitted: FittedModel, periods: pd.IntervalIndex) ->
             f"The first period begins {first}, before the data cut-off {cutoff}: the model has "
             "seen what it is asked to forecast."
         )
+    require_whole(periods, fitted.time_resolution)
     if issued_at is None:
         return cutoff
     issued_at = local_timestamp(issued_at, str(periods.left.tz))
@@ -349,7 +354,7 @@ def coordinates_of(grid: Grid, periods: pd.IntervalIndex, levels: FloatArray) ->
     }
 
 
-def _attributes(fitted: FittedModel) -> dict[str, object]:
+def _attributes(fitted: FittedModel, periods: pd.IntervalIndex) -> dict[str, object]:
     """What the forecast keeps of the model."""
     from hotspot import __version__
 
@@ -358,6 +363,7 @@ def _attributes(fitted: FittedModel) -> dict[str, object]:
     except (TypeError, ValueError) as error:
         raise ForecastError(f"The parameters of {fitted.name} are not JSON: {error}.") from error
     scope = getattr(fitted, "scope", NOT_SAID)
+    scope = replace(scope, findings=(*scope.findings, *of_age(fitted.data_cutoff, periods.left[0])))
     return {
         "data_cutoff": fitted.data_cutoff.isoformat(),
         "model": fitted.name,

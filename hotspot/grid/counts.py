@@ -92,16 +92,23 @@ def require_same_crs(events: Events, grid: Grid) -> None:
 
 def require_resolvable(events: Events, periods: pd.IntervalIndex) -> None:
     """Refuse periods that cut through the unit in which times were recorded."""
-    if events.time_resolution not in ("day", "month"):
+    left, right = (edge.tz_convert(events.time_zone) for edge in (periods.left, periods.right))
+    local = pd.IntervalIndex.from_arrays(left, right, closed=periods.closed)
+    require_whole(local, events.time_resolution)
+
+
+def require_whole(periods: pd.IntervalIndex, time_resolution: str) -> None:
+    """Refuse periods that cut through months or days, of times recorded by them; local periods."""
+    if time_resolution not in ("day", "month"):
         return
-    edges = periods.left.append(periods.right).tz_convert(events.time_zone).tz_localize(None)
+    edges = periods.left.append(periods.right).tz_localize(None)
     on_edge = edges == edges.normalize()
-    if events.time_resolution == "month":
+    if time_resolution == "month":
         on_edge &= edges.day == 1
     if not on_edge.all():
         raise ResolutionError(
-            f"Times were recorded by the {events.time_resolution}, but a period begins or ends "
-            f"at {edges[~on_edge][0]}. Use periods of whole {events.time_resolution}s."
+            f"Times were recorded by the {time_resolution}, but a period begins or ends "
+            f"at {edges[~on_edge][0]}. Use periods of whole {time_resolution}s."
         )
 
 

@@ -21,12 +21,16 @@ class Guard:
         Refuse always; refuse unless an override gives a reason; or go on and remark it.
     why : str
         What would go wrong without it, in a sentence for somebody who is not a statistician.
+    raises : tuple of str
+        Names of the errors in :mod:`hotspot.errors` that stand for it, in the order of its doors.
+        Empty for what only remarks.
     """
 
     code: str
     title: str
     level: Literal["refuse", "override", "remark"]
     why: str
+    raises: tuple[str, ...] = ("RefusedError",)
 
 
 _ALL = (
@@ -59,6 +63,7 @@ _ALL = (
         "periods shorter than times were recorded",
         "refuse",
         "The month of an offence does not tell its day, and no model can put it back.",
+        ("ResolutionError",),
     ),
     Guard(
         "G6",
@@ -66,6 +71,7 @@ _ALL = (
         "refuse",
         "Times that were rounded make triggering out of nothing: a record without any, rounded to "
         "months, seems to trigger nearly all of itself.",
+        ("ResolutionError", "RefusedError", "EstimateOnBoundError"),
     ),
     Guard(
         "G7",
@@ -85,6 +91,7 @@ _ALL = (
         "a forecast without bounds",
         "refuse",
         "A number without its bounds is taken to be sure.",
+        ("ForecastError",),
     ),
     Guard(
         "G10",
@@ -97,36 +104,42 @@ _ALL = (
         "a forecast that has seen its future",
         "refuse",
         "It looks better than it can ever be again.",
+        ("LeakError",),
     ),
     Guard(
         "G12",
         "a record of another place, or with months missing",
         "refuse",
         "A month that was not published is not a month without offences.",
+        ("GridMismatchError", "CoordinateError", "UnknownNameError", "CoverageError"),
     ),
     Guard(
         "G13",
         "a training window that crosses a break in the record",
         "remark",
         "A change in how offences are recorded looks like a change in offences.",
+        (),
     ),
     Guard(
         "G14",
         "old data, or a forecast past its window",
         "remark",
         "It describes a city of some months ago.",
+        (),
     ),
     Guard(
         "G15",
         "a large share of the area flagged, or the same cells every time",
         "remark",
         "Who lives there bears all of it.",
+        (),
     ),
     Guard(
         "G16",
         "a map that a small change would alter",
         "remark",
         "Which side of a line a street falls on is then chance.",
+        (),
     ),
 )
 GUARDS = MappingProxyType({guard.code: guard for guard in _ALL})

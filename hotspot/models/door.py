@@ -12,6 +12,7 @@ import pandas as pd
 from hotspot.data.events import Events
 from hotspot.grid.cells import Grid
 from hotspot.grid.counts import require_same_crs
+from hotspot.guards.record import of_breaks
 from hotspot.guards.scope import Scope, checked_scope
 from hotspot.models.weights import cutoff_of
 
@@ -28,14 +29,16 @@ def scope_of(events: Events, grid: Grid, *, end: pd.Timestamp | None = None) -> 
         If events and grid are in different reference systems.
     """
     require_same_crs(events, grid)
-    table = events.before(cutoff_of(events, end)).table
-    counts = table["offence"].value_counts(sort=False)
-    return checked_scope(
+    past = events.before(cutoff_of(events, end))
+    counts = past.table["offence"].value_counts(sort=False)
+    scope = checked_scope(
         {str(name): int(count) for name, count in counts.items() if count},
         cell_size=grid.cell_size,
         place_resolution=events.place_resolution,
         overrides=events.overrides,
     )
+    first, last = (edge.tz_convert(events.time_zone) for edge in (past.start, past.end))
+    return replace(scope, findings=(*scope.findings, *of_breaks(events.source.name, first, last)))
 
 
 def guarded(fit: Callable[..., Any]) -> Callable[..., Any]:

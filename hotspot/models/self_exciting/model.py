@@ -205,7 +205,8 @@ class SelfExciting:
         GridMismatchError
             If events and grid are in different reference systems.
         RefusedError
-            If a guard holds back what is to be forecast; see :mod:`hotspot.guards`.
+            If a guard holds back what is to be forecast, or over 5 % of times called exact are
+            tied; see :mod:`hotspot.guards`.
         """
         require_exact_times(events)
         require_times(events)

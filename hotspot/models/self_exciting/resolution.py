@@ -11,25 +11,43 @@ from hotspot._numba.exponential_memory import faded_counts_in_order
 from hotspot._typing import FloatArray, TimeResolution
 from hotspot.data.events import Events
 from hotspot.errors import ParameterError, ResolutionError
+from hotspot.guards.outcome import settle
 
 RESOLUTION_DAYS = {"exact": 0.0, "hour": 1 / 24, "day": 1.0, "month": 30.4375}
 _LEAST_DAYS = 1e-3  # a minute and a half: what calls itself exact is no exacter
 _LEAST_METRES = 1.0
+MOST_TIED = 0.05  # share of times called exact that several events may share
 _FASTEST = 1e4  # per day; where the likelihood of tied times has no maximum it ends here
 
 
 def require_exact_times(events: Events) -> None:
-    """Refuse month data: their ties make triggering out of nothing.
+    """Refuse month data, and times called exact of which many are tied.
+
+    Ties make triggering out of nothing, unless the model is told how coarse the times are.
 
     Raises
     ------
     ResolutionError
+        Of month data.
+    RefusedError
+        G6: of times declared exact, more than 5 % are the time of another event too.
     """
     if events.time_resolution == "month":
         raise ResolutionError(
             "Times were recorded by the month, and a self-exciting model tells lags of days: a "
             "Poisson process whose times are floored to months fits a branching ratio near 1 (see "
             "branching_ratio_of_floored_poisson). Use HistoricalRate or KernelDensity for these."
+        )
+    if events.time_resolution != "exact" or not len(events):
+        return
+    tied = float(events.table["time"].duplicated(keep=False).mean())
+    if tied > MOST_TIED:
+        settle(
+            "G6",
+            f"{tied:.0%} of {len(events):,} times that are called exact are the time of another "
+            f"event too, over {MOST_TIED:.0%}: they were rounded, or rows repeat.",
+            remedy='Say how they were rounded, time_resolution="hour" or "day", and drop rows that '
+            "repeat; or use HistoricalRate or KernelDensity.",
         )
 
 
