@@ -310,7 +310,7 @@ def test_a_forecast_that_saw_its_future_is_refused(fitted, forecast):
 # G12
 
 
-def test_another_reference_system_country_or_borough_is_refused(burglary, grid, command):
+def test_another_reference_system_country_or_borough_is_refused(burglary, command):
     elsewhere = own_table().to_crs(4326)
     with pytest.raises(CoordinateError, match="need metres"):
         own_events(elsewhere)
@@ -389,5 +389,5 @@ def test_a_reason_is_asked_of_every_guard_that_may_be_overridden(burglary):
             with pytest.raises(ParameterError, match="needs a reason"):
                 burglary.overriding(guard.code, reason="")
         else:
-            with pytest.raises(ParameterError, match="cannot be overridden|refuses nothing"):
+            with pytest.raises(ParameterError, match=r"cannot be overridden|refuses nothing"):
                 burglary.overriding(guard.code, reason=REASON)
