@@ -96,6 +96,10 @@ class LedgerError(HotspotError, ValueError):
     """A ledger was changed, is of another version, or cannot be written."""
 
 
+class SealError(HotspotError, ValueError):
+    """A sealed forecast was edited, is of another version, or cannot be what it says."""
+
+
 class RefusedError(ParameterError):
     """A guard refuses what was asked for; carries its code, and what to do instead.
 

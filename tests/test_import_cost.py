@@ -39,7 +39,18 @@ def test_importing_hotspot_loads_nothing_heavy():
 
 
 COMMANDS = [["--help"], ["--version"]] + [
-    [command, "--help"] for command in ("demo", "ingest", "forecast", "backtest", "judge")
+    [command, "--help"]
+    for command in (
+        "demo",
+        "ingest",
+        "forecast",
+        "backtest",
+        "judge",
+        "seal",
+        "score",
+        "verify",
+        "reproduce",
+    )
 ]
 
 

@@ -40,6 +40,7 @@ def test_the_python_of_the_readme_is_ten_lines_and_its_imports():
         "docs/methods.md",
         "docs/data.md",
         "docs/benchmarks.md",
+        "docs/ledger.md",
     ],
 )
 def test_links_of_a_page_lead_to_files_that_are_there(page):

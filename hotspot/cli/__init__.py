@@ -1,4 +1,4 @@
-"""The command line: ``hotspot demo | ingest | forecast | backtest``."""
+"""The command line: ``hotspot demo``, ``ingest``, ``forecast``, ...; ``hotspot --help`` tells."""
 
 from hotspot.cli.app import app, main
 

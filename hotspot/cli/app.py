@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from hotspot import __version__
 from hotspot.cli.card import card
 from hotspot.cli.flags import study_from
+from hotspot.cli.oversight import add_commands
 from hotspot.cli.record import on_record
 from hotspot.errors import HotspotError, HotspotWarning
 
@@ -479,6 +480,7 @@ def audit(
 
 
 app.command(short_help="Write what a run says of itself: record, cards, a plain page.")(card)
+add_commands(app)
 
 
 def main() -> None:

@@ -170,18 +170,28 @@ def recorded(
         record.says(seeds={"seed": study.seed})
         for path in filter(None, (study.data.path, study.area.region)):
             record.read(path)
-    try:
+    with refusals_of(ledger, role=who, inputs=record.inputs, **said):
         yield record
-    except RefusedError as refusal:
-        told = {"code": refusal.code, "message": without_persons(str(refusal))}
-        told["may_be_overridden"] = refusal.may_be_overridden
-        ledger.append("refusal", role=who, **said, inputs=record.inputs, refusal=told)
-        raise
     entry = _appended(ledger, kind, who, {**said, **record.body()})
     for one in record.overrides:
         of = {"seq": entry.seq, "hash": entry.hash}
         _appended(ledger, "override", one.role, {"override": _override(one), "of": of})
     say(f"On record: entry {entry.seq} of {relative(ledger.path)}, {entry.hash[:12]}.")
+
+
+@contextmanager
+def refusals_of(ledger: Ledger, *, role: str, **said: Any) -> Iterator[None]:
+    """Put on record that a guard refused what was asked for inside the block."""
+    try:
+        yield
+    except RefusedError as refusal:
+        told = {
+            "code": refusal.code,
+            "message": without_persons(str(refusal)),
+            "may_be_overridden": refusal.may_be_overridden,
+        }
+        ledger.append("refusal", role=role, **said, refusal=told)
+        raise
 
 
 def _appended(ledger: Ledger, kind: str, who: str, said: Mapping[str, Any]) -> Entry:

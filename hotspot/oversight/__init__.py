@@ -1,0 +1,1 @@
+"""What others than its keeper need of a ledger: decisions, provenance, and running it again."""
