@@ -437,6 +437,7 @@ def judge(
 
 
 @app.command(short_help="Audit who bears a forecast, by a plan written before.")
+@on_record
 def audit(
     study: Annotated[Path, typer.Argument(help="The study whose backtest is audited.")],
     *,

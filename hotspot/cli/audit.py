@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hotspot.cli.output import file_in, relative, results_folder, say, shows_progress, write_text
+from hotspot.cli.record import recorded
 from hotspot.errors import StudyError
 from hotspot.study import Study, load_areas, load_events
 from hotspot.study.audit_plan import read_audit_plan
@@ -21,13 +22,26 @@ def run_audit_of(
     study: Study, plan_path: Path, out: Path, *, backtest: Path | None, fast: bool, quiet: bool
 ) -> int:
     """Audit a study's backtest; write and print what was found, and give the exit code."""
+    folder = results_folder(out, files=FILES)
+    source = backtest if backtest is not None else _default_backtest(study)
+    with recorded("audit", study=study, fast=fast) as record:
+        record.read(plan_path, part="plan")
+        record.read(source, part="backtest")
+        code = _audited(study, plan_path, folder, source=source, fast=fast, quiet=quiet)
+        for name in FILES:
+            record.wrote(folder / name)
+    return code
+
+
+def _audited(
+    study: Study, plan_path: Path, folder: Path, *, source: Path, fast: bool, quiet: bool
+) -> int:
     from hotspot.audit.result import worst
     from hotspot.audit.run import run_audit
     from hotspot.grid.cells import Grid
 
     asked = read_audit_plan(plan_path)
-    folder = results_folder(out, files=FILES)
-    result = _opened(backtest if backtest is not None else _default_backtest(study))
+    result = _opened(source)
     areas = load_areas(study)
     events = load_events(study, region=areas, progress=shows_progress(quiet))
     grid = Grid.over(areas, cell_size=study.grid.cell_size)
