@@ -1,6 +1,6 @@
 """How often audits alarm where nothing is wrong, and where something is.
 
-    python benchmarks/audit_alarms.py [--cities 300] [--loops 40]
+    python benchmarks/audit_alarms.py [--cities 300] [--loops 20]
 
 Simulated cities of 20 x 20 cells and 24 months, whose forecast knows the true rates. Unbiased:
 residents of two groups are spread without regard to offences, all offences are reported alike.
@@ -31,7 +31,7 @@ PLACES = {"y": np.arange(SIDE) * 100.0, "x": np.arange(SIDE) * 100.0}
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--cities", type=int, default=300)
-    options.add_argument("--loops", type=int, default=40)
+    options.add_argument("--loops", type=int, default=20)
     chosen = options.parse_args()
     print(f"share of {chosen.cities} cities that warn")
     print(f"{'':<34}{'unbiased':>10}{'reporting 1.5':>15}{'O/E 1.3':>10}")
@@ -94,7 +94,7 @@ def loops(cities: int, keep: bool) -> float:
         found = closed_loop_feedback(
             HistoricalRate(window=None), rates, grid, rng=np.random.default_rng(seed),
             discovery=(0.0, 0.3),
-            loop=Loop(0.1, reporting=0.3, warm_up=1, rounds=60, repeats=6, keep_discovered=keep),
+            loop=Loop(0.1, reporting=0.3, warm_up=1, rounds=40, repeats=5, keep_discovered=keep),
         )  # fmt: skip
         warned.append(found.status == "warn")
     return float(np.mean(warned))
