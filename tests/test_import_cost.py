@@ -46,6 +46,7 @@ COMMANDS = [["--help"], ["--version"]] + [
         "forecast",
         "backtest",
         "judge",
+        "card",
         "seal",
         "score",
         "verify",
