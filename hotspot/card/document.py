@@ -44,7 +44,7 @@ def head_of(told: Told, document: str, title: str) -> dict[str, Any]:
 
     overrides = [
         *said_of_each(
-            "A safety rule was set aside. The reason given: “{override.*.reason}” "
+            "A safety rule was set aside. The reason given: “{override.*.reason}”. "
             "Decided by: {override.*.role}.",
             told.facts,
         )
