@@ -19,6 +19,7 @@ EXPECTED = [
     "06_two_boroughs",
     "07_comparing_forecasts",
     "08_many_workers",
+    "09_audit_and_card",
 ]
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
