@@ -27,8 +27,8 @@ def test_flags_everywhere_fall_on_groups_by_their_numbers(rng):
 
 
 def test_a_flag_moves_to_where_half_is_reported_by_hand(rng):
-    """Of a 5, 4 and 1 are recorded, of b 3, 2.9 and 1: where half is reported 6, 5.8 and 2 happened,
-    and of three flags the second leaves a for b."""
+    """Of a 5, 4 and 1 are recorded, of b 3, 2.9 and 1: where half is reported 6, 5.8 and 2
+    happened, and of three flags the second leaves a for b."""
     expected = windows([[5, 4, 1, 3, 2.9, 1]] * 6)
     found = counterfactual_reporting(
         expected, labels("aaabbb"), xr.ones_like(expected[0]), rates={"a": 1.0, "b": 0.5},
