@@ -16,7 +16,6 @@ BENEFIT = {
     "unknown": "Not measured. Nobody has shown that it does better than a simple map.",
 }
 _QUESTIONS = {
-    "A1": "How often is a flag wrong?",
     "A2": "Is it better than a simple map?",
     "A3": "Do some groups live under more flags?",
     "A4": "Do flags follow what is recorded, for each group?",
@@ -72,7 +71,7 @@ def _headline(facts: Facts) -> dict[str, Any]:
         "The true figure is likely to be between {wrong_low:in100} and {wrong_high:in100}.",
         "This comes from tests on {wrong_windows} past periods. Each time, the map was drawn first "
         "and then held against what came.",
-        "All offences that were recorded: {caught_share:in100} out of a hundred fell in flagged "
+        "Of all recorded offences, {caught_share:in100} out of a hundred fell in flagged "
         "places. The rest fell where there was no flag.",
     )
     return {"number": number, "says": "flagged places saw no recorded offence.", "lines": lines}

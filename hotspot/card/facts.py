@@ -12,7 +12,12 @@ from hotspot.errors import FileFormatError, MissingFileError
 from hotspot.ledger import file_record
 
 LEFT = "1 - "  # what a share leaves: the path says so
-_STATUS = {"ok": "passed", "warn": "warning", "fail": "FAILED", "not_computable": "not measured"}
+_STATUS = {
+    "ok": "no warning",
+    "warn": "warning",
+    "fail": "FAILED",
+    "not_computable": "not measured",
+}
 
 
 @dataclass(frozen=True)
