@@ -101,7 +101,7 @@ HARMLESS_TEXTS = [
     "16 to 24", "0-5 minutes", "100%", "GBP 250", "£1,250", "1,250", "250000", "1234567",
     "12345678",
     "007", "0", "00", "0123", "0800", "24 hours", "24/7", "in24 hrs", "Car park", "Car, parked",
-    "Bus route 73", "Bus 29 N29", "Platform 12", "Gate 4B", "Bay 22", "Zone 2", "LSOA 21",
+    "Bus route 73", "M1 5KM", "Bus 29 N29", "Platform 12", "Gate 4B", "Bay 22", "Zone 2", "LSOA 21",
     "Census 2021", "IMD 2019", "Grid 25 m", "Line 4, 5", "Mr Whippy van", "Doctor's surgery",
     "Church of St Mary", "Nursery", "@ night", "night @ weekend", "and/or", "N/A", "n/a", "-", "?",
     "Unknown", "Not recorded", "UPRN not recorded", "no phone", "no email", "Yes", "No", "true",

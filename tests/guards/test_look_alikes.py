@@ -65,3 +65,9 @@ def test_nhs_numbers_without_spaces_are_told_by_their_check_digit(numbers):
 def test_other_numbers_of_ten_digits_pass_though_one_in_eleven_checks():
     numbers = [f"{2401234500 + k}" for k in range(44)]
     assert refused(pd.DataFrame({"mark": numbers}), kept=["mark"]) is None
+
+
+@pytest.mark.parametrize("text", ["M1 5KM", "A2 7CV", "FY24 JAN", "1.2.3.4", "01-02-2024 10:30"])
+def test_what_has_nearly_the_form_of_an_identifier_passes(text):
+    """No postcode ends in C, I, K, M, O or V; a year and a month, a clause and a time are none."""
+    assert of_text(text) is None
