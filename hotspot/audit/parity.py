@@ -17,7 +17,6 @@ from hotspot.errors import ParameterError
 SLACKS = (0.0, 0.01, 0.02, 0.05, 0.1)
 # Cells; beyond it some are flagged in part. To expose groups alike to the last resident by whole
 # cells is a subset sum: on a few hundred cells the search for it does not end.
-_WHOLE_UP_TO = 40
 
 
 def price_of_parity(
@@ -27,7 +26,7 @@ def price_of_parity(
     *,
     area_share: float,
     slacks: Sequence[float] = SLACKS,
-    whole_cells: bool | None = None,
+    whole_cells: bool = False,
 ) -> AuditResult:
     r"""How much of what is foretold would flags miss if all groups were flagged alike? (A15)
 
@@ -49,10 +48,10 @@ def price_of_parity(
         Share of the land that may be flagged, in (0, 1].
     slacks : sequence of float
         Values of ε, 0 or more: differences of exposure.
-    whole_cells : bool, optional
-        Flag whole cells only (a mixed-integer programme, by HiGHS). Default: up to 40 cells;
-        beyond, a few cells may be flagged in part (a linear programme), which loses a little less.
-        The integer programme's time has no bound where `slacks` are narrow.
+    whole_cells : bool
+        Flag whole cells only: a mixed-integer programme, for a few dozen cells, since with narrow
+        slacks and several groups it can take for ever. By default cells may be flagged in part, a
+        linear programme of a second on any grid, which loses a little less.
 
     Returns
     -------
@@ -96,11 +95,10 @@ def price_of_parity(
     people = people[people.sum(axis=1) > 0]
     if len(people) < 2 or m.sum() == 0:
         return not_computable("A15", name, "it takes two groups with residents, and a forecast.")
-    whole = m.size <= _WHOLE_UP_TO if whole_cells is None else whole_cells
     gap = people / people.sum(axis=1, keepdims=True) - people.sum(axis=0) / people.sum()
     budget = area_share * area.sum()
-    best = _most(m, area, gap, budget, np.inf, whole)
-    kept = [_most(m, area, gap, budget, slack, whole) / best for slack in steps]
+    best = _most(m, area, gap, budget, np.inf, whole_cells)
+    kept = [_most(m, area, gap, budget, slack, whole_cells) / best for slack in steps]
     rows = [
         {"group": f"exposure within {slack:.3f}", "slack": slack, "value": float(1 - share)}
         for slack, share in zip(steps, kept, strict=True)

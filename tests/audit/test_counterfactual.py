@@ -78,7 +78,7 @@ def test_the_price_is_that_of_enumeration():
             m[list(c)].sum() for k in range(4) for c in combinations(range(6), k)
             if np.abs(share[:, list(c)].sum(axis=1)).max() <= slack + 1e-12
         ]  # fmt: skip
-        found = parity(m, people, area_share=0.5, slacks=[slack])
+        found = parity(m, people, area_share=0.5, slacks=[slack], whole_cells=True)
         assert 1 - found.value == pytest.approx(max(kept) / 12.0, abs=1e-9)
 
 
