@@ -15,8 +15,6 @@ from hotspot.audit.result import AuditResult, not_computable
 from hotspot.errors import ParameterError
 
 SLACKS = (0.0, 0.01, 0.02, 0.05, 0.1)
-# Cells; beyond it some are flagged in part. To expose groups alike to the last resident by whole
-# cells is a subset sum: on a few hundred cells the search for it does not end.
 
 
 def price_of_parity(
@@ -49,8 +47,9 @@ def price_of_parity(
     slacks : sequence of float
         Values of ε, 0 or more: differences of exposure.
     whole_cells : bool
-        Flag whole cells only: a mixed-integer programme, for a few dozen cells, since with narrow
-        slacks and several groups it can take for ever. By default cells may be flagged in part, a
+        Flag whole cells only: a mixed-integer programme, for a few dozen cells. To expose groups
+        alike to the last resident by whole cells is a subset sum, and on a few hundred the
+        search for it does not end. By default cells may be flagged in part, a
         linear programme of a second on any grid, which loses a little less.
 
     Returns
