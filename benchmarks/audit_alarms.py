@@ -5,8 +5,9 @@
 Simulated cities of 20 x 20 cells and 24 months, whose forecast knows the true rates. Unbiased:
 residents of two groups are spread without regard to offences, all offences are reported alike.
 Biased, one thing at a time: one half of the city reports 1.5 times as much as the other; one of
-five districts records 1.3 times what is foretold; a third of unreported offences under flags is
-discovered and learned from. Prints the share of cities in which each audit warns.
+five districts records 1.3 times what is foretold; twice what comes is foretold for one of five, so
+that it is flagged on less; .3 of unreported offences under flags are discovered and learned from.
+Prints the share of cities in which each audit warns.
 """
 
 import argparse
@@ -24,6 +25,13 @@ from hotspot.audit.recording import ReportingRates, reporting_sensitivity
 from hotspot.audit.within_groups import calibration_by_group, hit_rate_gap
 
 SIDE, MONTHS, SHARE = 20, 24, 0.1
+BIASES = {
+    "none": "unbiased",
+    "few": "same, few",
+    "reporting": "reporting 1.5",
+    "district": "O/E 1.3",
+    "bar": "lower bar",
+}
 DIMS = ("fold", "y", "x")
 PLACES = {"y": np.arange(SIDE) * 100.0, "x": np.arange(SIDE) * 100.0}
 
@@ -33,14 +41,11 @@ def main() -> None:
     options.add_argument("--cities", type=int, default=300)
     options.add_argument("--loops", type=int, default=20)
     chosen = options.parse_args()
+    tables = {told: alarms(bias, chosen.cities) for bias, told in BIASES.items()}
     print(f"share of {chosen.cities} cities that warn")
-    print(f"{'':<34}{'unbiased':>10}{'reporting 1.5':>15}{'O/E 1.3':>10}")
-    tables = [alarms(bias, chosen.cities) for bias in ("none", "reporting", "district")]
-    for name in tables[0]:
-        print(
-            f"{name:<34}"
-            + "".join(f"{one[name]:>{w}.3f}" for one, w in zip(tables, (10, 15, 10), strict=True))
-        )
+    print(f"{'':<30}" + "".join(f"{told:>16}" for told in tables))
+    for name in tables["unbiased"]:
+        print(f"{name:<30}" + "".join(f"{one[name]:>16.3f}" for one in tables.values()))
     print(f"\nA8, share of {chosen.loops} cities that warn")
     for name, keep in (("what is discovered is left out", False), ("learned from, .3 of it", True)):
         print(f"{name:<34}{loops(chosen.loops, keep):>10.3f}")
@@ -58,10 +63,13 @@ def alarms(bias: str, cities: int) -> dict[str, float]:
 def audited(rng: np.random.Generator, bias: str) -> dict:
     half = np.arange(SIDE * SIDE).reshape(SIDE, SIDE) % 2  # the two sides alternate, alike in truth
     district = rng.permutation(SIDE * SIDE).reshape(SIDE, SIDE) % 5
-    truth = rng.lognormal(0.5, 0.8, (SIDE, SIDE))
+    truth = rng.lognormal(-1.0 if bias in ("few", "bar") else 0.5, 0.8, (SIDE, SIDE))
     foretold = truth * (np.where(half == 0, 1.0, 1 / 1.5) if bias == "reporting" else 1.0)
     recorded = foretold * (np.where(district == 0, 1.3, 1.0) if bias == "district" else 1.0)
     level = rng.lognormal(0.0, 0.08, (MONTHS, 1, 1))  # the city's months differ
+    if bias == "bar":
+        foretold = foretold * np.where(district == 0, 2.0, 1.0)
+        recorded = truth
     expected = month_maps(foretold[None] * rng.lognormal(0, 0.05, (MONTHS, SIDE, SIDE)))
     observed = month_maps(rng.poisson(recorded[None] * level))
     flags = flag_cells(xr.Dataset({"expected_count": expected}), area_share=SHARE)

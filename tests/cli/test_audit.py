@@ -44,8 +44,8 @@ area_share = 0.1
 null_records = 1
 discovery = [0.0, 0.3]
 [loop]
-warm_up = 3
-rounds = 3
+warm_up = 2
+rounds = 2
 repeats = 2
 [[groups]]
 name = "side"

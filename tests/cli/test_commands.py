@@ -352,7 +352,8 @@ def demo(hotspot, tmp_path_factory):
 
 def test_the_demo_walks_from_an_archive_to_a_backtest(demo):
     folder, result = demo
-    assert names_in(folder) == {"README.txt", "ingest", "forecast", "backtest"}
+    ledger = {"ledger.jsonl", "ledger.jsonl.lock"}
+    assert names_in(folder) == {"README.txt", "ingest", "forecast", "backtest", *ledger}
     assert names_in(folder / "forecast") == FORECAST_FILES
     assert names_in(folder / "backtest") == BACKTEST_FILES
     assert len(pd.read_csv(folder / "forecast" / "boroughs.csv")) == 5
