@@ -12,6 +12,7 @@ from shapely.geometry import box
 from hotspot import (
     EndemicEpidemic,
     EndemicEpidemicAreas,
+    GeometricLags,
     HistoricalRate,
     LevelModel,
     LogLinear,
@@ -30,6 +31,7 @@ from hotspot.errors import (
     TooFewEventsError,
     UnknownNameError,
 )
+from hotspot.models.endemic_epidemic.climb import _even_lags
 from hotspot.models.endemic_epidemic.neighbours import KnownWeights
 from hotspot.models.maximise import maximise
 
@@ -205,3 +207,14 @@ class _Cliff:
 def test_a_climb_whose_slopes_overflow_ends_in_a_typed_refusal():
     with pytest.raises(ConvergenceError, match="'height'"):
         maximise(_Cliff(), [np.zeros(1)])
+
+
+def test_lags_that_ran_to_even_shares_are_held_there_and_others_go_on():
+    """A geometric ratio of 1 is the other end of its law: all lags count alike."""
+    lags = GeometricLags(3)
+    held = _even_lags(lags, np.array([0.0, 25.0]))
+    assert held.names == ()
+    np.testing.assert_allclose(held.shares(), [1 / 3] * 3, rtol=1e-6)
+    assert _even_lags(lags, np.array([0.0, 2.0])) is None
+    assert _even_lags(GeometricLags(1), np.array([0.0, 25.0])) is None
+    assert _even_lags(held, np.array([0.0])) is None

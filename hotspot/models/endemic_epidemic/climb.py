@@ -168,6 +168,9 @@ def plainer_structure(
         if lags is not None and (fewer := _fewer_lags(lags, vectors[name][1])) is not None:
             finding = f"Of {name} lags {lags.months} only {fewer.months} have a share."
             return replace(structure, **{name: fewer}), finding
+        if lags is not None and (even := _even_lags(lags, vectors[name][1])) is not None:
+            finding = f"The {name} lags {lags.months} count alike; held so."
+            return replace(structure, **{name: even}), finding
     fewer = _fewer_half_lives(structure.half_lives, vectors["endemic"][1])
     if fewer is not None:
         finding = f"Of half-lives {structure.half_lives} only {fewer} have a share."
@@ -254,6 +257,15 @@ def _fewer_lags(lags: Lags, vector: FloatArray) -> FreeLags | None:
         return None if kept.all() else FreeLags(tuple(np.array(lags.months)[kept].tolist()))
     # A one-parameter law ends on its bound only where all but the first have gone.
     return FreeLags((1,)) if shares[0] > 1 - _NO_SHARE else None
+
+
+def _even_lags(lags: Lags, vector: FloatArray) -> HeldLags | None:
+    """A one-parameter law that ran to its other end, where all lags have one share."""
+    if not lags.names or isinstance(lags, FreeLags) or len(lags.months) == 1:
+        return None
+    reached = lags.with_vector(vector[len(vector) - len(lags.names) :])
+    shares = reached.shares()
+    return HeldLags(reached) if np.ptp(shares) < _NO_SHARE * shares.mean() else None
 
 
 def _fewer_half_lives(half_lives: tuple[float, ...], vector: FloatArray) -> tuple | None:
