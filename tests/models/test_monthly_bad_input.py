@@ -216,5 +216,4 @@ def test_lags_that_ran_to_even_shares_are_held_there_and_others_go_on():
     assert held.names == ()
     np.testing.assert_allclose(held.shares(), [1 / 3] * 3, rtol=1e-6)
     assert _even_lags(lags, np.array([0.0, 2.0])) is None
-    assert _even_lags(GeometricLags(1), np.array([0.0, 25.0])) is None
     assert _even_lags(held, np.array([0.0])) is None

@@ -261,7 +261,7 @@ def _fewer_lags(lags: Lags, vector: FloatArray) -> FreeLags | None:
 
 def _even_lags(lags: Lags, vector: FloatArray) -> HeldLags | None:
     """A one-parameter law that ran to its other end, where all lags have one share."""
-    if not lags.names or isinstance(lags, FreeLags) or len(lags.months) == 1:
+    if not lags.names or isinstance(lags, FreeLags):
         return None
     reached = lags.with_vector(vector[len(vector) - len(lags.names) :])
     shares = reached.shares()
