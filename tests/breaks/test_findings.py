@@ -25,6 +25,8 @@ from hotspot.errors import DataQualityWarning
 
 from ..models.monthly_cases import CELL, coverage_without, record_of
 
+pytestmark = pytest.mark.compiled  # each fit climbs for minutes in plain loops
+
 STEP = "The training window crosses a break. From 2017-01 on recorded offences ran at"
 SIDE = 6 * CELL
 HALVES = gpd.GeoDataFrame(

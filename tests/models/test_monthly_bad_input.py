@@ -37,6 +37,8 @@ from hotspot.models.maximise import maximise
 
 from .monthly_cases import CELL, coverage_without, record_of
 
+pytestmark = pytest.mark.compiled  # fits climb for minutes in plain loops
+
 SIDE = 6
 HALVES = gpd.GeoDataFrame(
     {"name": ["west", "east"]},
