@@ -115,5 +115,5 @@ def test_workers_that_die_take_nothing_with_them(city, tmp_path):
         assert backtest_hash(found) == expected
         with pytest.warns(DataQualityWarning, match="below the place resolution"):
             run(city, models={"doubtful": Doubtful()}, client=c, end="2021-03")
-        with pytest.raises(WorkerError, match=r"of 'deadly' in fold 0 .* were lost 1 times"):
+        with pytest.raises(WorkerError, match=r"of 'deadly' in fold [01] .* were lost 1 times"):
             run(city, models={"deadly": Deadly()}, client=c, retries=0)
