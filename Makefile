@@ -10,7 +10,7 @@ LINTERS := $(VENV)/installed-dev
 # pip's advice to upgrade itself, and its progress bars, only hide what matters in a log.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off
 PYTEST := $(BIN)/python -m pytest
-SLOW_EXAMPLES := $(patsubst %,--ignore=hotspot/models/%.py,$(addprefix self_exciting/,fitted inference resample resolution sensitivity))
+SLOW_EXAMPLES := $(patsubst %,--ignore=hotspot/models/%.py,$(addprefix self_exciting/,fitted inference resample resolution sensitivity) boosted/fitted endemic_epidemic/fitted)
 
 .PHONY: demo test test-compiled test-plain lint pins clean
 
@@ -24,7 +24,7 @@ test-compiled: $(INSTALLED)
 	$(PYTEST) --doctest-modules tests hotspot
 
 # The same numbers must come out of the loops as Python runs them. Notebooks, tests that start
-# whole processes, and a few that loop for minutes (among them the examples of two files that
+# whole processes, and a few that loop for minutes (among them the examples of files that
 # fit self-exciting models) show nothing more without the compiler.
 test-plain: $(INSTALLED)
 	NUMBA_DISABLE_JIT=1 $(PYTEST) --doctest-modules tests hotspot $(SLOW_EXAMPLES) \
