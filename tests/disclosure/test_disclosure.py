@@ -132,8 +132,16 @@ def test_a_table_that_tells_is_refused_by_place():
 
 def test_a_protected_table_passes_its_own_audit():
     rng = np.random.default_rng(4)
-    found = protect_table(frame(rng.poisson(14, (5, 6))))
-    require_safe(found.table)
+    counts = frame(rng.poisson(14, (5, 6)))
+    found = protect_table(counts)
+    assert (found.held_back == "small").to_numpy().any()
+    assert require_safe(found.table) is None
+    # Told again, one of the small ones is refused: the audit looked at them.
+    i, j = np.argwhere((found.held_back == "small").to_numpy())[0]
+    told = found.table.copy()
+    told.iloc[i, j] = counts.iloc[i, j]
+    with pytest.raises(RefusedError, match="would be published"):
+        require_safe(told)
 
 
 @pytest.mark.parametrize("bad", [-1, 0.5, np.nan])

@@ -207,7 +207,10 @@ def test_times_called_exact_of_which_over_5_in_100_are_tied_excite_nothing(share
 
 
 def test_tied_times_that_are_called_days_are_taken_as_days():
-    require_exact_times(replace(tied(1.0), time_resolution="day"))
+    tied_times = tied(1.0)
+    assert require_exact_times(replace(tied_times, time_resolution="day")) is None
+    with pytest.raises(RefusedError, match=r"\[G6\]"):
+        require_exact_times(tied_times)
 
 
 def test_the_command_refuses_them_too_and_months_with_them(burglary, command):

@@ -57,7 +57,7 @@ def test_a_column_with_such_a_name_is_refused_though_nobody_would_keep_it(name):
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_a_harmless_name_passes(name):
-    require_no_persons(pd.DataFrame({name: ["a", "b"]}), kept=())
+    assert require_no_persons(pd.DataFrame({name: ["a", "b"]}), kept=()) is None
 
 
 @pytest.mark.parametrize(("what", "text"), CONTENT, ids=[text for _, text in CONTENT])
@@ -90,12 +90,15 @@ def test_free_text_that_is_not_kept_is_simply_dropped():
 
 def test_long_names_of_few_kinds_are_no_free_text():
     kinds = ["Theft from a motor vehicle, of property left in view"] * 30
-    require_no_persons(pd.DataFrame({"kind": kinds}), kept=["kind"])
+    assert require_no_persons(pd.DataFrame({"kind": kinds}), kept=["kind"]) is None
+    each_its_own = [f"{kind}, number {k}" for k, kind in enumerate(kinds)]
+    with pytest.raises(RefusedError, match=r"\[G2\]"):
+        require_no_persons(pd.DataFrame({"kind": each_its_own}), kept=["kind"])
 
 
 def test_numbers_are_not_read_as_identifiers():
     values = np.array([9434765919.0, 1.5])
-    require_no_persons(pd.DataFrame({"value": values}), kept=["value"])
+    assert require_no_persons(pd.DataFrame({"value": values}), kept=["value"]) is None
 
 
 @pytest.mark.parametrize("code", ["G1", "G2", "G5", "G10"])
